@@ -1,0 +1,41 @@
+//! Work that `update` asks for and the runtime performs.
+
+use crate::model::{action::Action, forward::ForwardTarget, key::AppKey, log::LogRequest};
+
+use super::message::{ForwardId, StreamId, TaskId};
+
+/// One piece of work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Stop the process as Ctrl-Z does; drawn anew on return.
+    Suspend,
+    /// Write the whole screen anew.
+    Redraw,
+    /// List everything again, now.
+    Resync,
+    /// Look for what can be forwarded to of an application; answers `Targets`.
+    FindTargets(TaskId, AppKey),
+    /// Open a forward; answers `Forward`, repeatedly. Port 0: any free one.
+    StartForward {
+        /// Its name.
+        id: ForwardId,
+        /// Where to.
+        target: ForwardTarget,
+        /// The local port to try first; a free one is taken when it is in use.
+        local_port: u16,
+    },
+    /// Close a forward.
+    StopForward(ForwardId),
+    /// Follow a log; answers `Log`, repeatedly.
+    FollowLog(StreamId, LogRequest),
+    /// Stop following.
+    StopLog(StreamId),
+    /// Perform a write; answers `Done`.
+    Act(TaskId, Action),
+    /// Put text into the clipboard; answers `Done` with what was done.
+    Copy(TaskId, String),
+    /// Ring the bell.
+    Bell,
+}

@@ -1,0 +1,39 @@
+//! What can happen to the program: data only, so that a session can be logged and replayed.
+
+use crossterm::event::Event;
+use jiff::Timestamp;
+
+use crate::model::{
+    action::Outcome,
+    delta::Delta,
+    forward::{ForwardState, ForwardTarget},
+    log::LogEvent,
+};
+
+/// Names a piece of work that answers once. Counted up by the app; never reused.
+pub type TaskId = u64;
+/// Names a log stream.
+pub type StreamId = u64;
+/// Names a port-forward.
+pub type ForwardId = u64;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// A key, a paste, a resize; with the time it was read.
+    Input(Event, Timestamp),
+    /// Changes of the world, in order.
+    Deltas(Vec<Delta>),
+    /// A log stream brought something.
+    Log(StreamId, Vec<LogEvent>),
+    /// A forward stands otherwise.
+    Forward(ForwardId, ForwardState),
+    /// The targets that a picker asked for; clusters that could not be asked, with the reason.
+    Targets(TaskId, Vec<ForwardTarget>, Vec<String>),
+    /// A task is done.
+    Done(TaskId, Outcome),
+    /// Time passed, and something on screen ages.
+    Tick(Timestamp),
+    /// The frame that shows the state after the last input has been written to the terminal.
+    Drawn(Timestamp),
+}

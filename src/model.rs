@@ -1,0 +1,14 @@
+//! Plain values that every floor speaks: no ratatui, kube or tokio.
+//!
+//! What crosses floors lives here: keys, rows, deltas, link states, actions and their outcomes. One place,
+//! [`health`], decides how a thing stands; every view and every command asks it.
+
+pub mod action;
+pub mod application;
+pub mod cluster;
+pub mod delta;
+pub mod forward;
+pub mod health;
+pub mod key;
+pub mod log;
+pub mod pod;

@@ -1,0 +1,92 @@
+//! What an operator does to the world, and what came of it.
+
+use super::key::{AppKey, ClusterId, Text};
+
+/// A write, with everything that was on screen when it was confirmed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Resume a suspended workflow.
+    Approve(Approval),
+}
+
+/// The approval of one or all waiting steps of an application, with the preconditions to be held by a fresh read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Approval {
+    /// The application.
+    pub app: AppKey,
+    /// `metadata.uid` on screen.
+    pub uid: Text,
+    /// `metadata.generation` on screen.
+    pub generation: i64,
+    /// `status.workflow.appRevision` on screen.
+    pub app_revision: Text,
+    /// `metadata.resourceVersion` on screen: for the audit; the write uses that of the fresh read.
+    pub resource_version: Text,
+    /// The steps to resume, by id and name; empty resumes a workflow that was suspended without any step waiting.
+    pub steps: Vec<StepRef>,
+    /// Clusters that what follows reaches, for the audit.
+    pub clusters: Vec<ClusterId>,
+}
+
+/// A step as it was on screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRef {
+    /// `id`.
+    pub id: Text,
+    /// `name`.
+    pub name: Text,
+}
+
+/// What came of a piece of work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Done: one sentence, and the exact inverse where one exists.
+    Done {
+        /// What was done.
+        message: Text,
+    },
+    /// The precondition does not hold any more, or someone was faster: nothing was written.
+    Moved {
+        /// What holds now, and by whom where known.
+        message: Text,
+    },
+    /// Not permitted: which verb on which resource.
+    Forbidden {
+        /// The refusal.
+        message: Text,
+    },
+    /// Refused or failed: nothing was written.
+    Failed {
+        /// What failed, where, what to do.
+        message: Text,
+    },
+    /// Sent, and no answer came; reading back did not tell either.
+    Unknown {
+        /// What is known.
+        message: Text,
+    },
+    /// The task itself broke.
+    Panicked {
+        /// Its last words.
+        message: Text,
+    },
+}
+
+impl Outcome {
+    /// The sentence to show.
+    pub fn message(&self) -> &Text {
+        match self {
+            Self::Done { message }
+            | Self::Moved { message }
+            | Self::Forbidden { message }
+            | Self::Failed { message }
+            | Self::Unknown { message }
+            | Self::Panicked { message } => message,
+        }
+    }
+
+    /// Whether it went as wanted.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+}

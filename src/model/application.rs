@@ -1,0 +1,209 @@
+//! An Application as lateen keeps it: a row projected from the object, with its workflow and services.
+//!
+//! Facts and traps: the phase is `status.status`, the workflow's own is `status.workflow.status`; sub-steps are
+//! `subSteps`; steps of the status are a superset and a subset of the spec's (generated, injected, not yet run),
+//! so both are joined by name; an empty cluster means `local`.
+
+use jiff::Timestamp;
+
+use super::key::{AppKey, ClusterId, Text};
+
+/// One Application: what the hub's API server said last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Application {
+    /// Namespace and name.
+    pub key: AppKey,
+    /// `metadata.uid`.
+    pub uid: Text,
+    /// `metadata.resourceVersion` of the object this row was read from.
+    pub resource_version: Text,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`; 0 when never observed.
+    pub observed_generation: i64,
+    /// `metadata.creationTimestamp`.
+    pub created_at: Option<Timestamp>,
+    /// `metadata.deletionTimestamp`: since when it is being deleted.
+    pub deleting_since: Option<Timestamp>,
+    /// `status.status` as written; empty when not reconciled yet. Unknown words are kept.
+    pub phase: Text,
+    /// `status.latestRevision.name`, for instance `helm-hello-v3`.
+    pub revision: Option<Text>,
+    /// Annotation `app.oam.dev/publishVersion`: pins the deployed spec.
+    pub publish_version: Option<Text>,
+    /// Annotation `app.oam.dev/controller-version-require`, when set: the controller ignores the application.
+    pub frozen: Option<Text>,
+    /// Label `controller.core.oam.dev/pause: "true"`.
+    pub paused: bool,
+    /// `status.workflow`; absent before the first run and right after a restart.
+    pub workflow: Option<WorkflowStatus>,
+    /// Steps in order: those the status tells of joined by name with those of the spec that are still to come.
+    pub steps: Vec<Step>,
+    /// `status.services[]`, sorted by (cluster, namespace, name).
+    pub services: Vec<Service>,
+    /// `spec.components[]`.
+    pub components: Vec<Component>,
+    /// Every (cluster, namespace) that the steps deploy to, as far as the spec tells; a namespace is empty when it
+    /// is the application's own. Clusters chosen by label are in [`Step::targets`] as a selector.
+    pub placements: Vec<Placement>,
+    /// Conditions that are not `True`.
+    pub conditions: Vec<Condition>,
+    /// Who wrote the object last, by `managedFields`.
+    pub changed_by: Option<Change>,
+    /// Where the object could not be read as expected ("status.services[1].healthy: not a boolean").
+    pub malformed: Vec<Text>,
+}
+
+/// `status.workflow` without its steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WorkflowStatus {
+    /// `appRevision`: the revision (or publishVersion) this run belongs to.
+    pub app_revision: Text,
+    /// `mode`, for instance `StepByStep-DAG`.
+    pub mode: Text,
+    /// `status`; empty on KubeVela ≤ 1.5.
+    pub phase: Text,
+    /// `message`.
+    pub message: Text,
+    /// `suspend`.
+    pub suspend: bool,
+    /// `terminated`.
+    pub terminated: bool,
+    /// `finished`.
+    pub finished: bool,
+    /// `startTime`.
+    pub started_at: Option<Timestamp>,
+    /// `endTime`.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// How far a step has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepPhase {
+    /// Not reached: in the spec, not in the status.
+    Ahead,
+    /// `pending`.
+    Pending,
+    /// `running`.
+    Running,
+    /// `suspending` (or its form in KubeVela ≤ 1.7): waits for a person, or until its `duration` ends.
+    Suspending,
+    /// `succeeded`.
+    Succeeded,
+    /// `failed`; final unless the reason is `Execute`, which is retried.
+    Failed,
+    /// `skipped`.
+    Skipped,
+    /// A word lateen does not know, kept.
+    Other(Text),
+}
+
+/// One workflow step, or a sub-step of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// `id` in the status; empty while ahead.
+    pub id: Text,
+    /// Name, unique over the whole workflow.
+    pub name: Text,
+    /// `deploy`, `suspend`, `step-group`, `apply-component`, …
+    pub kind: Text,
+    /// How far it is.
+    pub phase: StepPhase,
+    /// `reason` in the status: `Wait`, `Suspend`, `Execute`, `FailedAfterRetries`, …
+    pub reason: Text,
+    /// The status's message, cut before the CUE dump that errors carry.
+    pub message: Text,
+    /// The user's own words to the approver: `properties.message` of a suspend step, which no status shows.
+    pub prompt: Option<Text>,
+    /// `properties.duration` of a suspend step, as written ("2m15s"): it goes on by itself.
+    pub duration: Option<Text>,
+    /// When a suspension with `duration` ends by itself: first execution + duration.
+    pub resumes_at: Option<Timestamp>,
+    /// Whether the step is a `deploy` with `auto: false`, which deploys first and suspends after.
+    pub deploys_before_waiting: bool,
+    /// Where a `deploy` step goes.
+    pub targets: Vec<Target>,
+    /// Names of the override policies it applies, in order.
+    pub overrides: Vec<Text>,
+    /// `firstExecuteTime`.
+    pub started_at: Option<Timestamp>,
+    /// `lastExecuteTime`.
+    pub last_run_at: Option<Timestamp>,
+    /// `subSteps`.
+    pub sub_steps: Vec<Step>,
+}
+
+/// Where a deploy step goes, as its topology policies say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// A named cluster and namespace (empty: the application's own).
+    Cluster(Placement),
+    /// Every cluster whose labels match: `k=v` pairs, sorted.
+    Selector {
+        /// Label equalities.
+        labels: Vec<(Text, Text)>,
+        /// Namespace there; empty: the application's own.
+        namespace: Text,
+    },
+    /// A policy that the Application does not hold itself (an external Policy object): its name.
+    External(Text),
+}
+
+/// A namespace of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Placement {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Namespace there; empty means the application's own.
+    pub namespace: Text,
+}
+
+/// One row of `status.services[]`: a component in one cluster, as the hub last saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Component name.
+    pub name: Text,
+    /// Cluster; `local` when the status leaves it out.
+    pub cluster: ClusterId,
+    /// Namespace there.
+    pub namespace: Text,
+    /// `healthy`.
+    pub healthy: bool,
+    /// `message`.
+    pub message: Text,
+    /// Traits that are not healthy: (type, message), sorted.
+    pub unhealthy_traits: Vec<(Text, Text)>,
+}
+
+/// One of `spec.components[]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// Name.
+    pub name: Text,
+    /// Type, for instance `helm` or `webservice`.
+    pub kind: Text,
+}
+
+/// A status condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// `type`.
+    pub kind: Text,
+    /// `status`: `True`, `False`, `Unknown`.
+    pub status: Text,
+    /// `reason`.
+    pub reason: Text,
+    /// `message`.
+    pub message: Text,
+    /// `lastTransitionTime`.
+    pub since: Option<Timestamp>,
+}
+
+/// Who changed an object, and when, by `metadata.managedFields`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The field manager's name, for instance `kubectl-edit`, `vela`, `lateen-mei`.
+    pub manager: Text,
+    /// When; `managedFields[].time`.
+    pub at: Option<Timestamp>,
+}
