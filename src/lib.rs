@@ -18,4 +18,6 @@
 //! `tests/layering.rs` holds the table.
 
 pub mod app;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod model;

@@ -1,0 +1,166 @@
+//! The simulated estate: clusters that speak the Kubernetes API on loopback.
+//!
+//! An [`Estate`] is a hub (`local`) and its member clusters, each a [`store`] of objects behind an API server of its own:
+//! TLS with the estate's own certificate authority, bearer tokens, watches, pod logs, port-forwards, and on the hub
+//! KubeVela's cluster gateway. It runs on its own tokio runtime, so that neither a busy dashboard nor a busy estate
+//! slows the other, and it is reached only the way a real hub is: through [`Estate::kubeconfig`].
+//!
+//! Nothing here imports anything of lateen. What the estate says must come from how KubeVela behaves, not from how
+//! the dashboard reads it, or a demonstration would prove itself.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+mod kubeconfig;
+mod link;
+mod listen;
+mod tls;
+mod world;
+
+pub use link::Cut;
+use world::World;
+
+/// The hub's name: what KubeVela calls the cluster it runs in.
+pub const HUB: &str = "local";
+/// The member cluster that every estate has.
+pub const MEMBER: &str = "foo";
+
+/// What an estate is made of. `Default` is the tutorial's: a hub and `foo`, at real speed.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the hub listens; port 0 takes a free one. Members listen on free ports of the same address.
+    pub listen: SocketAddr,
+    /// How fast time runs for controllers and logs: 1.0 is believable, 20.0 is for tests.
+    pub speed: f64,
+    /// Added to each request to a member that goes through the gateway.
+    pub latency: Duration,
+    /// Start with bare clusters: nothing joined, nothing delivered.
+    pub empty: bool,
+    /// The same seed gives the same estate.
+    pub seed: u64,
+    /// Synthetic member clusters beside `foo`.
+    pub clusters: usize,
+    /// Synthetic applications on the hub, in all.
+    pub apps: usize,
+    /// Synthetic pods in all clusters together.
+    pub pods: usize,
+    /// Synthetic changes per second, in all clusters together.
+    pub churn: f64,
+    /// Log lines per second of a running container, before `speed`.
+    pub log_rate: f64,
+    /// Events each kind of a cluster remembers for watches; a watch from before answers 410.
+    pub history: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            speed: 1.0,
+            latency: Duration::ZERO,
+            empty: false,
+            seed: 1,
+            clusters: 0,
+            apps: 0,
+            pods: 0,
+            churn: 0.0,
+            log_rate: 1.5,
+            history: 4096,
+        }
+    }
+}
+
+/// Why an estate did not start, or cannot do what was asked of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {addr}: {source}; choose another address or port 0")]
+    Listen {
+        /// The address that was asked for.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate authority could not be made.
+    #[error("cannot make the estate's certificates: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// The certificates could not be used.
+    #[error("cannot serve the estate's certificates: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The runtime could not be started.
+    #[error("cannot start the estate's threads: {0}")]
+    Runtime(#[source] io::Error),
+    /// No cluster of that name is simulated.
+    #[error("the estate has no cluster \"{0}\"")]
+    NoSuchCluster(String),
+}
+
+/// A running estate. Dropping it ends every listener, connection and controller.
+#[derive(Debug)]
+pub struct Estate {
+    world: Arc<World>,
+    kubeconfig: String,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Estate {
+    /// Starts the estate and returns when its API servers answer. Blocking for some milliseconds; may be called
+    /// inside or outside another runtime.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("estate")
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?;
+        let authority = tls::Authority::new(options.listen.ip())?;
+        let tls = authority.server_config()?;
+        let (world, listeners) = World::new(options, authority)?;
+        let world = Arc::new(world);
+        for (cluster, listener) in listeners {
+            runtime.spawn(listen::serve(Arc::clone(&world), cluster, listener, tls.clone()));
+        }
+        let kubeconfig = kubeconfig::render(&world);
+        Ok(Self { world, kubeconfig, runtime: Some(runtime) })
+    }
+
+    /// The kubeconfig (YAML) that reaches the estate: context `hub` (current, namespace `default`) and one for each
+    /// member's own API server, such as `foo`.
+    pub fn kubeconfig(&self) -> &str {
+        &self.kubeconfig
+    }
+
+    /// The hub's URL.
+    pub fn url(&self) -> String {
+        self.world.hub().url()
+    }
+
+    /// The URL of a cluster's own API server.
+    pub fn cluster_url(&self, cluster: &str) -> Result<String, Error> {
+        Ok(self.world.cluster(cluster)?.url())
+    }
+
+    /// Makes a cluster (the hub too, by its name [`HUB`]) unreachable, for direct connections and through the gateway.
+    pub fn cut(&self, cluster: &str, cut: Cut) -> Result<(), Error> {
+        self.world.cluster(cluster)?.link.cut(cut);
+        Ok(())
+    }
+
+    /// Lets a cluster answer again.
+    pub fn restore(&self, cluster: &str) -> Result<(), Error> {
+        self.world.cluster(cluster)?.link.restore();
+        Ok(())
+    }
+}
+
+impl Drop for Estate {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Not `drop`: an estate may be dropped inside another runtime, where blocking panics.
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The kubeconfig an estate hands out, written as `kubectl config` would.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::HUB;
+use super::world::World;
+
+/// A user of the estate and the bearer token that proves it. The token guards nothing but a simulation on loopback.
+pub(crate) const USERS: [(&str, &str); 4] = [
+    ("admin", "demo-admin"),
+    ("operator", "demo-operator"),
+    ("reader", "demo-reader"),
+    ("namespaced", "demo-namespaced"),
+];
+
+/// Renders it: a context `hub` and one per member for admin, and `hub-USER` for the users who may less.
+pub(crate) fn render(world: &World) -> String {
+    let ca = STANDARD.encode(world.authority.pem());
+    let context_name = |cluster: &str| if cluster == HUB { "hub".to_owned() } else { cluster.to_owned() };
+    let mut out = String::from("apiVersion: v1\nkind: Config\ncurrent-context: hub\nclusters:\n");
+    for cluster in &world.clusters {
+        let name = context_name(&cluster.name);
+        let _ = write!(
+            out,
+            "- name: {name}\n  cluster:\n    server: {}\n    certificate-authority-data: {ca}\n",
+            cluster.url()
+        );
+    }
+    out.push_str("contexts:\n");
+    let mut context = |name: &str, cluster: &str, user: &str| {
+        let _ = write!(
+            out,
+            "- name: {name}\n  context:\n    cluster: {cluster}\n    user: {user}\n    namespace: default\n"
+        );
+    };
+    for cluster in &world.clusters {
+        let name = context_name(&cluster.name);
+        context(&name, &name, "admin");
+    }
+    for (user, _) in USERS.iter().skip(1) {
+        context(&format!("hub-{user}"), "hub", user);
+    }
+    out.push_str("users:\n");
+    for (user, token) in USERS {
+        let _ = write!(out, "- name: {user}\n  user:\n    token: {token}\n");
+    }
+    out
+}
