@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod application;
+pub mod audit;
 pub mod cluster;
 pub mod delta;
 pub mod forward;
