@@ -17,12 +17,7 @@ struct Floor {
     no_libraries: &'static [&'static [&'static str]],
 }
 
-const SCREEN: &[&str] = &[
-    "ratatui",
-    "ratatui_core",
-    "ratatui_widgets",
-    "tui_tree_widget",
-];
+const SCREEN: &[&str] = &["ratatui", "ratatui_core", "ratatui_widgets", "tui_tree_widget"];
 const TERMINAL: &[&str] = &["crossterm"];
 const KUBE: &[&str] = &["kube", "kube_client", "kube_core", "kube_runtime"];
 const TASKS: &[&str] = &["tokio", "tokio_util", "tokio_rustls", "tokio_tungstenite"];
@@ -31,42 +26,14 @@ const TASKS: &[&str] = &["tokio", "tokio_util", "tokio_rustls", "tokio_tungsteni
 const YAML: &[&str] = &["serde_yaml", "serde_saphyr"];
 
 const FLOORS: &[Floor] = &[
-    Floor {
-        name: "model",
-        may_use: &[],
-        no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS, YAML],
-    },
-    Floor {
-        name: "yaml",
-        may_use: &["model"],
-        no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS],
-    },
-    Floor {
-        name: "store",
-        may_use: &["model"],
-        no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS, YAML],
-    },
+    Floor { name: "model", may_use: &[], no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS, YAML] },
+    Floor { name: "yaml", may_use: &["model"], no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS] },
+    Floor { name: "store", may_use: &["model"], no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS, YAML] },
     // Keys arrive as crossterm's event types, which are plain values.
-    Floor {
-        name: "app",
-        may_use: &["model", "store", "yaml"],
-        no_libraries: &[SCREEN, KUBE, TASKS, YAML],
-    },
-    Floor {
-        name: "ui",
-        may_use: &["model", "store", "app"],
-        no_libraries: &[KUBE, TASKS, YAML],
-    },
-    Floor {
-        name: "cluster",
-        may_use: &["model", "yaml"],
-        no_libraries: &[SCREEN, TERMINAL, YAML],
-    },
-    Floor {
-        name: "demo",
-        may_use: &[],
-        no_libraries: &[SCREEN, TERMINAL],
-    },
+    Floor { name: "app", may_use: &["model", "store", "yaml"], no_libraries: &[SCREEN, KUBE, TASKS, YAML] },
+    Floor { name: "ui", may_use: &["model", "store", "app"], no_libraries: &[KUBE, TASKS, YAML] },
+    Floor { name: "cluster", may_use: &["model", "yaml"], no_libraries: &[SCREEN, TERMINAL, YAML] },
+    Floor { name: "demo", may_use: &[], no_libraries: &[SCREEN, TERMINAL] },
     Floor {
         name: "runtime",
         may_use: &["model", "yaml", "store", "app", "ui", "cluster", "demo"],
@@ -77,17 +44,9 @@ const FLOORS: &[Floor] = &[
         may_use: &["model", "yaml", "store", "cluster", "demo", "runtime"],
         no_libraries: &[SCREEN, YAML],
     },
-    Floor {
-        name: "main",
-        may_use: &["cli", "runtime"],
-        no_libraries: &[SCREEN, KUBE, YAML],
-    },
+    Floor { name: "main", may_use: &["cli", "runtime"], no_libraries: &[SCREEN, KUBE, YAML] },
     // The map itself: declares the floors and uses none, so that nothing is smuggled past them by a re-export.
-    Floor {
-        name: "lib",
-        may_use: &[],
-        no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS, YAML],
-    },
+    Floor { name: "lib", may_use: &[], no_libraries: &[SCREEN, TERMINAL, KUBE, TASKS, YAML] },
 ];
 
 /// The library's name, by which `main.rs` imports it.
@@ -128,14 +87,10 @@ impl Reader {
                 TokenTree::Ident(_) => at = self.path(&tokens, at, prefix, in_use),
                 TokenTree::Group(group) => {
                     let before = |back: usize| at.checked_sub(back).map(|i| tokens[i].to_string());
-                    if before(1).as_deref() == Some("#")
-                        && starts_with_path_attribute(group.stream())
-                    {
+                    if before(1).as_deref() == Some("#") && starts_with_path_attribute(group.stream()) {
                         self.add(group.span_open().start().line, Target::Hidden("#[path]"));
                     }
-                    let module = (before(2).as_deref() == Some("mod"))
-                        .then(|| before(1))
-                        .flatten();
+                    let module = (before(2).as_deref() == Some("mod")).then(|| before(1)).flatten();
                     let visibility = before(1).as_deref() == Some("pub");
                     let use_tree = before(1).as_deref() == Some("use");
                     if let Some(name) = module {
@@ -143,11 +98,7 @@ impl Reader {
                         self.read(group.stream(), &[], false);
                         self.module.pop();
                     } else if !visibility {
-                        self.read(
-                            group.stream(),
-                            if in_use { prefix } else { &[] },
-                            in_use || use_tree,
-                        );
+                        self.read(group.stream(), if in_use { prefix } else { &[] }, in_use || use_tree);
                     }
                     at += 1;
                 }
@@ -186,8 +137,7 @@ impl Reader {
         if segments == ["include"] && tokens.get(next).is_some_and(|t| t.to_string() == "!") {
             self.add(line, Target::Hidden("include!"));
         }
-        let names_a_path =
-            segments.len() > 1 || is_path_separator(tokens, at + 1) || after_use || in_use;
+        let names_a_path = segments.len() > 1 || is_path_separator(tokens, at + 1) || after_use || in_use;
         self.resolve(line, segments, names_a_path);
         next
     }
@@ -202,21 +152,14 @@ impl Reader {
             CRATE if names_a_path => segments[1..].to_vec(),
             "self" | "super" if names_a_path || segments[0] == "super" => {
                 let up = |segment: &&String| matches!(segment.as_str(), "self" | "super");
-                let ups = segments
-                    .iter()
-                    .take_while(up)
-                    .filter(|s| *s == "super")
-                    .count();
+                let ups = segments.iter().take_while(up).filter(|s| *s == "super").count();
                 let down = segments.iter().skip_while(up).cloned();
                 let keep = self.module.len().saturating_sub(ups);
                 self.module[..keep].iter().cloned().chain(down).collect()
             }
             head => {
                 let head = head.to_owned();
-                if self.module.is_empty()
-                    && FLOORS.iter().any(|floor| floor.name == head)
-                    && names_a_path
-                {
+                if self.module.is_empty() && FLOORS.iter().any(|floor| floor.name == head) && names_a_path {
                     self.add(line, Target::Floor(head));
                 } else if names_a_path {
                     self.add(line, Target::Library(head));
@@ -226,9 +169,7 @@ impl Reader {
         };
         match absolute.first() {
             None => self.add(line, Target::Hidden("the crate's root as a whole")),
-            Some(floor) if self.module.first() != Some(floor) => {
-                self.add(line, Target::Floor(floor.clone()))
-            }
+            Some(floor) if self.module.first() != Some(floor) => self.add(line, Target::Floor(floor.clone())),
             Some(_) => {}
         }
     }
@@ -251,22 +192,13 @@ fn starts_with_path_attribute(attribute: TokenStream) -> bool {
 
 /// What the text of `file` (its path below `src/`) may not import, each as a sentence.
 fn violations(file: &Path, text: &str) -> Vec<String> {
-    let mut module: Vec<String> = file
-        .with_extension("")
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
+    let mut module: Vec<String> =
+        file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     if file.file_name().is_some_and(|name| name == "mod.rs") {
-        return vec![format!(
-            "{}: a module `foo` stands in foo.rs, not in mod.rs",
-            file.display()
-        )];
+        return vec![format!("{}: a module `foo` stands in foo.rs, not in mod.rs", file.display())];
     }
     let Some(floor) = FLOORS.iter().find(|floor| floor.name == module[0]) else {
-        return vec![format!(
-            "{}: no floor of that name: add it to tests/layering.rs",
-            file.display()
-        )];
+        return vec![format!("{}: no floor of that name: add it to tests/layering.rs", file.display())];
     };
     if floor.name == "lib" {
         module.clear();
@@ -275,10 +207,7 @@ fn violations(file: &Path, text: &str) -> Vec<String> {
         Ok(tokens) => tokens,
         Err(error) => return vec![format!("{}: not Rust: {error}", file.display())],
     };
-    let mut reader = Reader {
-        module,
-        imports: BTreeSet::new(),
-    };
+    let mut reader = Reader { module, imports: BTreeSet::new() };
     reader.read(tokens, &[], false);
     let wrong = reader.imports.into_iter().filter_map(|import| {
         let what = match import.target {
@@ -290,12 +219,7 @@ fn violations(file: &Path, text: &str) -> Vec<String> {
             Target::Library(_) => return None,
             Target::Hidden(what) => format!("may not use {what}: it hides where a path leads"),
         };
-        Some(format!(
-            "src/{}:{}: {} {what}",
-            file.display(),
-            import.line,
-            floor.name
-        ))
+        Some(format!("src/{}:{}: {} {what}", file.display(), import.line, floor.name))
     });
     wrong.collect()
 }
@@ -320,93 +244,32 @@ fn floors_import_downwards_only() {
     files.sort();
     let wrong: Vec<String> = files
         .iter()
-        .flat_map(|file| {
-            violations(
-                file.strip_prefix(&src).unwrap(),
-                &fs::read_to_string(file).unwrap(),
-            )
-        })
+        .flat_map(|file| violations(file.strip_prefix(&src).unwrap(), &fs::read_to_string(file).unwrap()))
         .collect();
-    assert!(
-        wrong.is_empty(),
-        "imports against the order of the floors:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "imports against the order of the floors:\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn a_made_up_violation_is_found() {
     let cases = [
-        (
-            "model.rs",
-            "use crate::store::Store;",
-            "src/model.rs:1: model may not import store",
-        ),
-        (
-            "model/health.rs",
-            "\n\nuse super::super::ui;",
-            "src/model/health.rs:3: model may not import ui",
-        ),
-        (
-            "app/page.rs",
-            "use crate::{model::Key, ui::{self, theme}};",
-            "src/app/page.rs:1: app may not import ui",
-        ),
-        (
-            "app.rs",
-            "fn f() { let x: crate::cluster::Hub; }",
-            "src/app.rs:1: app may not import cluster",
-        ),
-        (
-            "app.rs",
-            "fn f() { use super::runtime as r; }",
-            "src/app.rs:1: app may not import runtime",
-        ),
-        (
-            "app.rs",
-            "mod tests { use super::super::ui::*; }",
-            "src/app.rs:1: app may not import ui",
-        ),
+        ("model.rs", "use crate::store::Store;", "src/model.rs:1: model may not import store"),
+        ("model/health.rs", "\n\nuse super::super::ui;", "src/model/health.rs:3: model may not import ui"),
+        ("app/page.rs", "use crate::{model::Key, ui::{self, theme}};", "src/app/page.rs:1: app may not import ui"),
+        ("app.rs", "fn f() { let x: crate::cluster::Hub; }", "src/app.rs:1: app may not import cluster"),
+        ("app.rs", "fn f() { use super::runtime as r; }", "src/app.rs:1: app may not import runtime"),
+        ("app.rs", "mod tests { use super::super::ui::*; }", "src/app.rs:1: app may not import ui"),
         (
             "store.rs",
             "fn f() { assert!(matches!(x, crate::app::Message::Tick)); }",
             "src/store.rs:1: store may not import app",
         ),
-        (
-            "store.rs",
-            "#[derive(crate::ui::D)] struct S;",
-            "src/store.rs:1: store may not import ui",
-        ),
-        (
-            "demo/api.rs",
-            "use crate::model;",
-            "src/demo/api.rs:1: demo may not import model",
-        ),
-        (
-            "demo.rs",
-            "use self::super::{model};",
-            "src/demo.rs:1: demo may not import model",
-        ),
-        (
-            "main.rs",
-            "use lateen::{cli, store};",
-            "src/main.rs:1: main may not import store",
-        ),
-        (
-            "main.rs",
-            "fn main() { lateen::ui::draw() }",
-            "src/main.rs:1: main may not import ui",
-        ),
-        (
-            "lib.rs",
-            "pub mod model; pub use model::Key;",
-            "src/lib.rs:1: lib may not import model",
-        ),
-        (
-            "ui.rs",
-            "use crate::Shortcut;",
-            "src/ui.rs:1: ui may not import Shortcut",
-        ),
+        ("store.rs", "#[derive(crate::ui::D)] struct S;", "src/store.rs:1: store may not import ui"),
+        ("demo/api.rs", "use crate::model;", "src/demo/api.rs:1: demo may not import model"),
+        ("demo.rs", "use self::super::{model};", "src/demo.rs:1: demo may not import model"),
+        ("main.rs", "use lateen::{cli, store};", "src/main.rs:1: main may not import store"),
+        ("main.rs", "fn main() { lateen::ui::draw() }", "src/main.rs:1: main may not import ui"),
+        ("lib.rs", "pub mod model; pub use model::Key;", "src/lib.rs:1: lib may not import model"),
+        ("ui.rs", "use crate::Shortcut;", "src/ui.rs:1: ui may not import Shortcut"),
         (
             "ui.rs",
             "use crate as home;",
@@ -417,116 +280,37 @@ fn a_made_up_violation_is_found() {
             "use super::*;",
             "src/ui.rs:1: ui may not use the crate's root as a whole: it hides where a path leads",
         ),
-        (
-            "ui.rs",
-            "#[path = \"store.rs\"] mod x;",
-            "src/ui.rs:1: ui may not use #[path]: it hides where a path leads",
-        ),
-        (
-            "ui.rs",
-            "include!(\"store.rs\");",
-            "src/ui.rs:1: ui may not use include!: it hides where a path leads",
-        ),
-        (
-            "model.rs",
-            "fn f(c: ratatui::style::Color) {}",
-            "src/model.rs:1: model may not use the library ratatui",
-        ),
-        (
-            "model.rs",
-            "fn f() -> ::kube::Client {}",
-            "src/model.rs:1: model may not use the library kube",
-        ),
-        (
-            "app.rs",
-            "use {std::fmt, tokio};",
-            "src/app.rs:1: app may not use the library tokio",
-        ),
-        (
-            "app.rs",
-            "use tokio as t;",
-            "src/app.rs:1: app may not use the library tokio",
-        ),
-        (
-            "app.rs",
-            "#[tokio::test] async fn t() {}",
-            "src/app.rs:1: app may not use the library tokio",
-        ),
-        (
-            "ui/page.rs",
-            "use kube::api::Api;",
-            "src/ui/page.rs:1: ui may not use the library kube",
-        ),
-        (
-            "cli.rs",
-            "fn f() { serde_yaml::to_string(&1); }",
-            "src/cli.rs:1: cli may not use the library serde_yaml",
-        ),
-        (
-            "helpers.rs",
-            "",
-            "helpers.rs: no floor of that name: add it to tests/layering.rs",
-        ),
-        (
-            "ui/mod.rs",
-            "",
-            "ui/mod.rs: a module `foo` stands in foo.rs, not in mod.rs",
-        ),
+        ("ui.rs", "#[path = \"store.rs\"] mod x;", "src/ui.rs:1: ui may not use #[path]: it hides where a path leads"),
+        ("ui.rs", "include!(\"store.rs\");", "src/ui.rs:1: ui may not use include!: it hides where a path leads"),
+        ("model.rs", "fn f(c: ratatui::style::Color) {}", "src/model.rs:1: model may not use the library ratatui"),
+        ("model.rs", "fn f() -> ::kube::Client {}", "src/model.rs:1: model may not use the library kube"),
+        ("app.rs", "use {std::fmt, tokio};", "src/app.rs:1: app may not use the library tokio"),
+        ("app.rs", "use tokio as t;", "src/app.rs:1: app may not use the library tokio"),
+        ("app.rs", "#[tokio::test] async fn t() {}", "src/app.rs:1: app may not use the library tokio"),
+        ("ui/page.rs", "use kube::api::Api;", "src/ui/page.rs:1: ui may not use the library kube"),
+        ("cli.rs", "fn f() { serde_yaml::to_string(&1); }", "src/cli.rs:1: cli may not use the library serde_yaml"),
+        ("helpers.rs", "", "helpers.rs: no floor of that name: add it to tests/layering.rs"),
+        ("ui/mod.rs", "", "ui/mod.rs: a module `foo` stands in foo.rs, not in mod.rs"),
     ];
     for (file, text, expected) in cases {
-        assert_eq!(
-            violations(Path::new(file), text),
-            [expected],
-            "{file}: {text}"
-        );
+        assert_eq!(violations(Path::new(file), text), [expected], "{file}: {text}");
     }
 }
 
 #[test]
 fn what_is_allowed_is_not_found() {
     let cases = [
-        (
-            "model.rs",
-            "//! Drawn by [`crate::ui`].\n/* crate::ui */ pub(crate) struct A; pub(in crate::model) mod b {}",
-        ),
-        (
-            "model.rs",
-            "const S: &str = \"crate::ui\"; mod tests { use super::*; use crate::model::Key; }",
-        ),
-        (
-            "model/key.rs",
-            "use super::health; pub(super) fn f(self_: u8) { super::super::model::g() }",
-        ),
-        (
-            "app/page.rs",
-            "use crate::{model::{self, Key}, store, yaml::parse}; use crossterm::event::Event;",
-        ),
-        (
-            "yaml.rs",
-            "use crate::model::Value; fn f() { serde_yaml::from_str::<u8>(\"1\"); }",
-        ),
-        (
-            "demo.rs",
-            "mod api; use self::api::Api; use kube::Client; use serde_yaml as yaml; fn f() { api::kube() }",
-        ),
-        (
-            "main.rs",
-            "fn main() { let lateen = 1; lateen::cli::run(lateen) }",
-        ),
-        (
-            "lib.rs",
-            "pub mod model; #[cfg(feature = \"demo\")] pub mod demo; pub mod ui;",
-        ),
-        (
-            "ui.rs",
-            "struct Link { kube: u8, path: &'static str } fn f(&self) { self.kube; x.tokio(); }",
-        ),
+        ("model.rs", "//! Drawn by [`crate::ui`].\n/* crate::ui */ pub(crate) struct A; pub(in crate::model) mod b {}"),
+        ("model.rs", "const S: &str = \"crate::ui\"; mod tests { use super::*; use crate::model::Key; }"),
+        ("model/key.rs", "use super::health; pub(super) fn f(self_: u8) { super::super::model::g() }"),
+        ("app/page.rs", "use crate::{model::{self, Key}, store, yaml::parse}; use crossterm::event::Event;"),
+        ("yaml.rs", "use crate::model::Value; fn f() { serde_yaml::from_str::<u8>(\"1\"); }"),
+        ("demo.rs", "mod api; use self::api::Api; use kube::Client; use serde_yaml as yaml; fn f() { api::kube() }"),
+        ("main.rs", "fn main() { let lateen = 1; lateen::cli::run(lateen) }"),
+        ("lib.rs", "pub mod model; #[cfg(feature = \"demo\")] pub mod demo; pub mod ui;"),
+        ("ui.rs", "struct Link { kube: u8, path: &'static str } fn f(&self) { self.kube; x.tokio(); }"),
     ];
     for (file, text) in cases {
-        assert_eq!(
-            violations(Path::new(file), text),
-            Vec::<String>::new(),
-            "{file}: {text}"
-        );
+        assert_eq!(violations(Path::new(file), text), Vec::<String>::new(), "{file}: {text}");
     }
 }

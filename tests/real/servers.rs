@@ -1,0 +1,162 @@
+//! Real control planes (`tests/real/up.sh`), started once for the whole test binary and gone with it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+
+/// The hub and the member foo, with KubeVela's and Flux's kinds installed.
+pub(crate) struct Servers {
+    folder: PathBuf,
+    /// While it is open the servers run. The system closes it when this process ends, however it ends.
+    _hold: ChildStdin,
+}
+
+/// The servers, started by whoever asks first.
+///
+/// # Panics
+/// Where they do not start: a machine without the programs fails these tests, it does not skip them.
+pub(crate) fn servers() -> &'static Servers {
+    static SERVERS: OnceLock<Servers> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        let servers = start();
+        // A test's own runtime ends with the test: what is shared is made on another.
+        std::thread::scope(|scope| {
+            let installed = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    for cluster in ["hub", "foo"] {
+                        install_kinds(&servers.client(cluster).await).await;
+                    }
+                });
+            });
+            installed.join().unwrap();
+        });
+        servers
+    })
+}
+
+fn start() -> Servers {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-servers-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let said = folder.join("up.stderr");
+    let mut up = Command::new(project().join("tests/real/up.sh"))
+        .arg("--hold")
+        .arg(&folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let hold = up.stdin.take().unwrap();
+    let mut reader = BufReader::new(up.stdout.take().unwrap());
+    // The folder goes with the script that failed, what it said stays in the open file.
+    let mut words = File::open(&said).unwrap();
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    if !line.starts_with("ready ") {
+        let mut text = String::new();
+        words.read_to_string(&mut text).unwrap();
+        panic!("the servers did not start: {text}");
+    }
+    Servers { folder, _hold: hold }
+}
+
+/// The project's folder.
+pub(crate) fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Servers {
+    /// The kubeconfig of `hub` or `foo`; its current context is an administrator's.
+    pub(crate) fn kubeconfig(&self, cluster: &str) -> PathBuf {
+        self.folder.join(format!("{cluster}.kubeconfig"))
+    }
+
+    /// A client with every permission; it belongs to the runtime that it is made on.
+    pub(crate) async fn client(&self, cluster: &str) -> Client {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig(cluster)).unwrap();
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        config.default_retry = false;
+        Client::try_from(config).unwrap()
+    }
+}
+
+/// The documents of a YAML file of the project.
+pub(crate) fn documents(path: impl AsRef<Path>) -> Vec<Value> {
+    let path = project().join(path);
+    serde_yaml::from_multiple(&fs::read_to_string(&path).unwrap()).unwrap()
+}
+
+/// Applies an object (server-side) and answers what the server then has.
+pub(crate) async fn apply(client: &Client, object: &Value) -> DynamicObject {
+    let object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
+    let api = api(client, &object);
+    let name = object.metadata.name.clone().unwrap();
+    api.patch(&name, &PatchParams::apply("lateen-tests").force(), &Patch::Apply(&object)).await.unwrap()
+}
+
+/// The API of an object's kind, in its namespace where it has one.
+pub(crate) fn api(client: &Client, object: &DynamicObject) -> Api<DynamicObject> {
+    let types = object.types.as_ref().unwrap();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types).unwrap());
+    match &object.metadata.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+/// Applications of one namespace.
+pub(crate) fn applications(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("core.oam.dev", "v1beta1", "Application");
+    Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
+}
+
+/// Makes a namespace of the test's own.
+pub(crate) async fn create_namespace(client: &Client, name: &str) {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let namespace: DynamicObject = serde_json::from_value(namespace).unwrap();
+    api(client, &namespace).create(&PostParams::default(), &namespace).await.unwrap();
+}
+
+async fn install_kinds(client: &Client) {
+    let files = ["tests/real/crds/kubevela.yaml", "tests/real/crds/flux.yaml"];
+    for definition in files.into_iter().flat_map(documents) {
+        let name = apply(client, &definition).await.metadata.name.unwrap();
+        let version = definition["spec"]["versions"][0]["name"].as_str().unwrap();
+        let path = format!(
+            "/apis/{}/{version}/{}?limit=1",
+            definition["spec"]["group"].as_str().unwrap(),
+            definition["spec"]["names"]["plural"].as_str().unwrap()
+        );
+        eventually(&format!("{name} to be served"), async || {
+            let request = http::Request::get(&path).body(Vec::new()).unwrap();
+            client.request::<Value>(request).await.is_ok().then_some(())
+        })
+        .await;
+    }
+}
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// After half a minute without one.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    let mut between = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        between.tick().await;
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "waited 30 s for {what}");
+    }
+}
