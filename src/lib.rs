@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`model`] | plain values: keys, rows, health, deltas, actions | nothing |
 //! | `yaml` | text ⇄ value | model |
-//! | `store` | what is known of the world: deltas in, indexes out | model |
+//! | [`store`] | what is known of the world: deltas in, indexes out | model |
 //! | [`app`] | behaviour, pure: messages in, effects out | model, store, yaml |
 //! | `ui` | the picture, pure | model, store, app |
 //! | `cluster` | the outside: watches, logs, forwards, writes | model, yaml |
@@ -22,3 +22,4 @@ pub mod cluster;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod model;
+pub mod store;

@@ -4,7 +4,9 @@
 //! [`health`], decides how a thing stands; every view and every command asks it.
 
 pub mod action;
+pub mod age;
 pub mod application;
+pub mod approval;
 pub mod audit;
 pub mod cluster;
 pub mod delta;
@@ -13,3 +15,4 @@ pub mod health;
 pub mod key;
 pub mod log;
 pub mod pod;
+pub mod text;

@@ -4,6 +4,8 @@
 //! `subSteps`; steps of the status are a superset and a subset of the spec's (generated, injected, not yet run),
 //! so both are joined by name; an empty cluster means `local`.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use super::key::{AppKey, ClusterId, Text};
@@ -125,6 +127,8 @@ pub struct Step {
     pub targets: Vec<Target>,
     /// Names of the override policies it applies, in order.
     pub overrides: Vec<Text>,
+    /// `dependsOn`: what a step of a DAG waits for.
+    pub depends_on: Vec<Text>,
     /// `firstExecuteTime`.
     pub started_at: Option<Timestamp>,
     /// `lastExecuteTime`.
@@ -206,4 +210,154 @@ pub struct Change {
     pub manager: Text,
     /// When; `managedFields[].time`.
     pub at: Option<Timestamp>,
+}
+
+/// Phases in which KubeVela has not come to the workflow yet.
+const BEFORE_WORKFLOW: [&str; 3] = ["starting", "rendering", "generatingPolicy"];
+
+impl Application {
+    /// Whether the controller has seen the newest spec. A status without `observedGeneration` (very old KubeVela)
+    /// counts as current.
+    pub fn is_observed(&self) -> bool {
+        self.observed_generation >= self.generation || (self.observed_generation == 0 && !self.phase.is_empty())
+    }
+
+    /// Whether the status's workflow is the run of the newest revision. After an edit there is a moment in which
+    /// generation and revision are new and the workflow is still the old, finished one.
+    pub fn workflow_is_current(&self) -> bool {
+        let Some(workflow) = &self.workflow else { return false };
+        let (publish_version, revision) = (self.publish_version.as_deref(), self.revision.as_deref());
+        if publish_version.is_none() && revision.is_none() {
+            return true;
+        }
+        // Older KubeVela writes `<revision>:<hash>`, 1.11 may append `-vf-<hex>`.
+        let names = |name: &str| {
+            workflow
+                .app_revision
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':') || rest.starts_with("-vf-"))
+        };
+        publish_version.is_some_and(names) || revision.is_some_and(names)
+    }
+
+    /// Whether the phase is one from before the workflow.
+    pub(super) fn is_before_workflow(&self) -> bool {
+        BEFORE_WORKFLOW.contains(&&*self.phase)
+    }
+
+    /// Every step that does something itself, in order: sub-steps in place of their group, with the group's name.
+    pub fn leaves(&self) -> impl Iterator<Item = (Option<&Text>, &Step)> {
+        self.steps.iter().flat_map(|step| {
+            let alone = step.sub_steps.is_empty().then_some((None, step));
+            alone.into_iter().chain(step.sub_steps.iter().map(move |sub| (Some(&step.name), sub)))
+        })
+    }
+
+    /// A namespace of a placement or service on its cluster: empty means the application's own.
+    pub fn namespace_or_own<'a>(&'a self, namespace: &'a Text) -> &'a Text {
+        if namespace.is_empty() { &self.key.namespace } else { namespace }
+    }
+
+    /// Whether the spec alone tells every place it deploys to; clusters chosen by label, external policies and
+    /// external workflows tell it only in the status.
+    pub fn placements_are_complete(&self) -> bool {
+        self.leaves().all(|(_, step)| step.targets.iter().all(|target| matches!(target, Target::Cluster(_))))
+            && !self.placements.is_empty()
+    }
+
+    /// Whether it deploys to a namespace of a cluster, as spec or status tell.
+    pub fn reaches(&self, cluster: &ClusterId, namespace: &str) -> bool {
+        self.placements.iter().any(|at| at.cluster == *cluster && **self.namespace_or_own(&at.namespace) == *namespace)
+            || self
+                .services
+                .iter()
+                .any(|at| at.cluster == *cluster && **self.namespace_or_own(&at.namespace) == *namespace)
+    }
+
+    /// Steps done and steps in all, groups counted as one.
+    pub fn progress(&self) -> (u32, u32) {
+        (self.steps.iter().filter(|step| step.phase.is_done()).count() as u32, self.steps.len() as u32)
+    }
+}
+
+impl StepPhase {
+    /// The phase by its name in the status; an unknown name is kept.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "pending" => Self::Pending,
+            "running" => Self::Running,
+            "suspending" => Self::Suspending,
+            "succeeded" => Self::Succeeded,
+            "failed" => Self::Failed,
+            "skipped" => Self::Skipped,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// The word for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Ahead => "ahead",
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Suspending => "suspending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// Whether the workflow goes on behind it.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped)
+    }
+}
+
+impl Step {
+    /// Whether it failed and is tried again (reason `Execute`, until the limit of tries).
+    pub fn is_retrying(&self) -> bool {
+        self.phase == StepPhase::Failed && &*self.reason == "Execute"
+    }
+
+    /// Whether it failed for good, and not because someone terminated the workflow.
+    pub fn has_failed(&self) -> bool {
+        self.phase == StepPhase::Failed && !matches!(&*self.reason, "Execute" | "Terminate")
+    }
+
+    /// Whether it stopped because someone terminated the workflow.
+    pub fn was_terminated(&self) -> bool {
+        self.phase == StepPhase::Failed && &*self.reason == "Terminate"
+    }
+
+    /// Whether it stops the workflow for a person or a time when it is reached.
+    pub fn is_gate(&self) -> bool {
+        &*self.kind == "suspend" || self.deploys_before_waiting
+    }
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{}", self.cluster)
+        } else {
+            write!(f, "{}/{}", self.cluster, self.namespace)
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    /// `foo`, `foo/prod`, `region=eu`, `policy external-topology`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(placement) => placement.fmt(f),
+            Self::Selector { labels, namespace } => {
+                for (index, (key, value)) in labels.iter().enumerate() {
+                    write!(f, "{}{key}={value}", if index == 0 { "" } else { "," })?;
+                }
+                if namespace.is_empty() { Ok(()) } else { write!(f, "/{namespace}") }
+            }
+            Self::External(policy) => write!(f, "policy {policy}"),
+        }
+    }
 }

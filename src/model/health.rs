@@ -1,8 +1,20 @@
 //! How a thing stands: the one place that decides.
+//!
+//! The hub's word is not the truth: KubeVela goes on saying "running, healthy" when a cluster is dead and when every
+//! pod crash-loops. So three sources are joined: `hub` reads the status, `place` looks at one cluster with its link
+//! and its live pods, and [`judge`] lets the worst win and says where they disagree.
+
+mod hub;
+mod place;
 
 use jiff::Timestamp;
 
-use super::key::{ClusterId, Text};
+use super::{
+    application::Application,
+    cluster::LinkState,
+    key::{ClusterId, Text},
+    pod::Pod,
+};
 
 /// The classes of health, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,4 +96,97 @@ pub struct ClusterStanding {
     pub total: u32,
     /// Why it is not well.
     pub reason: Option<Text>,
+}
+
+/// How an application stands. `pods` are those that belong to it; `link` tells how a cluster's link stands, `None`
+/// where nobody asked, and then only the hub's word counts for it.
+pub fn judge<'a>(app: &Application, pods: &[&Pod], link: &dyn Fn(&ClusterId) -> Option<&'a LinkState>) -> Standing {
+    let word = hub::word(app);
+    let places = place::places(app, pods, link);
+    let (ready, total) = places
+        .iter()
+        .fold((0, 0), |(ready, total), place| (ready + place.standing.ready, total + place.standing.total));
+    let mut standing = Standing {
+        health: word.health,
+        status: word.status.as_str().into(),
+        since: word.since,
+        reason: word.reason.as_deref().map(Into::into),
+        clusters: Vec::new(),
+        ready,
+        total,
+        steps: if app.workflow_is_current() { app.progress() } else { (0, app.steps.len() as u32) },
+        at_step: word.at_step.clone(),
+    };
+    // What is being deleted goes everywhere: its dying pods are no news.
+    let deleting = app.deleting_since.is_some();
+    if !deleting {
+        overrule(&mut standing, &word, &places);
+    }
+    let lost: Vec<&place::Place> = places.iter().filter(|place| place.standing.health == Health::Unknown).collect();
+    if !lost.is_empty() {
+        say_lost(&mut standing, &word, &lost);
+    }
+    if let Some(what) = app.malformed.iter().find(|what| !what.starts_with("spec"))
+        && standing.health > Health::Unknown
+    {
+        standing.health = Health::Unknown;
+        standing.reason = Some(format!("not as expected: {what}").into());
+    }
+    standing.clusters = places.into_iter().map(|place| place.standing).collect();
+    standing
+}
+
+/// Lets what is live in the clusters overrule the hub's word.
+fn overrule(standing: &mut Standing, word: &hub::Word, places: &[place::Place]) {
+    let worst = |health| places.iter().filter(move |place| place.standing.health == health);
+    if let Some(first) = worst(Health::Failed).next() {
+        let said = word.health == Health::Failed && word.reason.is_some() && !first.by_pods;
+        if !said {
+            let mut reasons: Vec<String> = worst(Health::Failed).filter_map(place::Place::sentence).collect();
+            reasons.truncate(3);
+            if !reasons.is_empty() {
+                standing.reason = Some(reasons.join("; ").into());
+            }
+        }
+        if word.health == Health::Ok {
+            standing.status = hub::unhealthy(standing.ready, standing.total).into();
+        }
+        standing.health = Health::Failed;
+    } else if word.health == Health::Ok
+        && let Some(first) = worst(Health::Progressing).next()
+    {
+        standing.health = Health::Progressing;
+        if let Some(sentence) = first.sentence() {
+            standing.status = sentence.into();
+        }
+    }
+}
+
+/// Says which clusters nobody can speak for.
+fn say_lost(standing: &mut Standing, word: &hub::Word, lost: &[&place::Place]) {
+    let names = match lost {
+        [first, second, third, _, ..] => format!(
+            "{}, {}, {} and {} more unreachable",
+            first.standing.cluster,
+            second.standing.cluster,
+            third.standing.cluster,
+            lost.len() - 3
+        ),
+        _ => {
+            let names: Vec<&str> = lost.iter().map(|place| place.standing.cluster.as_str()).collect();
+            format!("{} unreachable", names.join(", "))
+        }
+    };
+    if standing.health == Health::Failed {
+        let reason = standing.reason.take();
+        standing.reason = Some(reason.map_or_else(|| names.clone(), |reason| format!("{reason}; {names}")).into());
+        return;
+    }
+    standing.health = Health::Unknown;
+    let sentence = format!("hub says {}; {names}", word.status);
+    if word.health == Health::Ok {
+        standing.status = sentence.as_str().into();
+        standing.since = None;
+    }
+    standing.reason = Some(sentence.into());
 }

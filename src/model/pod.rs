@@ -34,6 +34,9 @@ pub struct Pod {
     pub created_at: Option<Timestamp>,
     /// Whether `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// Whether it ran to its end (phase `Succeeded` or `Failed`) and will not run again: an evicted pod that its
+    /// Deployment has replaced, a finished Job.
+    pub ended: bool,
     /// Containers in order, init containers last, for logs and shells.
     pub containers: Vec<Container>,
     /// Why it is not well, in the kubelet's words, when it says so.

@@ -1,0 +1,48 @@
+//! One copy of the texts that repeat over thousands of pods: clusters, namespaces, nodes, statuses.
+
+use std::collections::HashSet;
+
+use crate::model::{key::Text, pod::Pod};
+
+/// Texts in use. What nobody uses any more goes when the set has doubled.
+#[derive(Debug, Default)]
+pub(super) struct Interner {
+    texts: HashSet<Text>,
+    sweep_at: usize,
+}
+
+impl Interner {
+    /// Replaces what repeats in a pod's row by the one copy.
+    pub(super) fn pod(&mut self, pod: &mut Pod) {
+        self.text(&mut pod.key.cluster.0);
+        self.text(&mut pod.key.namespace);
+        self.text(&mut pod.owner.app);
+        self.text(&mut pod.owner.component);
+        if let Some(namespace) = &mut pod.owner.app_namespace {
+            self.text(namespace);
+        }
+        self.text(&mut pod.status);
+        self.text(&mut pod.node);
+        self.text(&mut pod.message);
+        for container in &mut pod.containers {
+            self.text(&mut container.name);
+            for port in &mut container.ports {
+                self.text(&mut port.name);
+                self.text(&mut port.protocol);
+            }
+        }
+    }
+
+    fn text(&mut self, text: &mut Text) {
+        match self.texts.get(&**text) {
+            Some(kept) => *text = kept.clone(),
+            None => {
+                if self.texts.len() >= self.sweep_at.max(256) {
+                    self.texts.retain(|text| std::sync::Arc::strong_count(text) > 1);
+                    self.sweep_at = self.texts.len() * 2;
+                }
+                self.texts.insert(text.clone());
+            }
+        }
+    }
+}
