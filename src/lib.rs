@@ -22,4 +22,5 @@ pub mod cluster;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod model;
+pub mod runtime;
 pub mod store;
