@@ -1,7 +1,15 @@
 //! Wiring: the loop, the terminal, and the tasks that effects become.
 
+pub mod audit;
+mod clipboard;
 pub mod console;
 pub mod event_loop;
 mod frame;
 mod keys;
 mod lifeline;
+pub mod logging;
+mod panic;
+pub mod session;
+mod state_dir;
+
+pub use state_dir::state_dir;

@@ -35,7 +35,9 @@ use super::event_loop::Console;
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
     /// Keys cannot be read.
-    #[error("lateen needs a terminal, and standard input is none; for scripts there is `lateen get` (see `lateen --help`)")]
+    #[error(
+        "lateen needs a terminal, and standard input is none; for scripts there is `lateen get` (see `lateen --help`)"
+    )]
     NoInput,
     /// Nothing can be drawn.
     #[error(

@@ -4,7 +4,7 @@
 //! when something happened, the terminal has taken the frame before, and the pace allows it. Every part can be
 //! replaced: input, the world, who performs effects, the terminal, the clock.
 
-use std::{collections::VecDeque, future::Future, io, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use crossterm::event::Event;
 use futures::{Stream, StreamExt as _};
@@ -45,10 +45,42 @@ pub trait Console {
     fn size(&self) -> io::Result<Size>;
 }
 
+/// Where changes of the world come from. What waits there merges, so the loop takes it only when it has time.
+pub trait World {
+    /// Waits until there is something to take; false when there never will be. May be dropped and called again.
+    fn changed(&mut self) -> impl Future<Output = bool>;
+    /// Takes at most `max` changes, in order; empty when nothing waits.
+    fn take(&mut self, max: usize) -> Vec<Delta>;
+}
+
 /// Performs the effects that are not the loop's own.
 pub trait Worker {
     /// Begins the work; what comes of it arrives as messages.
     fn perform(&mut self, effect: Effect);
+}
+
+impl<C: Console> Console for &mut C {
+    fn submit(&mut self, bytes: Vec<u8>) {
+        (**self).submit(bytes);
+    }
+    async fn written(&mut self) -> io::Result<()> {
+        (**self).written().await
+    }
+    async fn suspend(&mut self) -> io::Result<()> {
+        (**self).suspend().await
+    }
+    fn resume(&mut self) -> io::Result<()> {
+        (**self).resume()
+    }
+    fn size(&self) -> io::Result<Size> {
+        (**self).size()
+    }
+}
+
+impl<W: Worker> Worker for &mut W {
+    fn perform(&mut self, effect: Effect) {
+        (**self).perform(effect);
+    }
 }
 
 /// What reaches the loop from outside of input and data.
@@ -93,8 +125,8 @@ impl Pace {
 pub struct Parts<'a, I, D, C, W> {
     /// Keys, pastes and resizes, with the time they were read.
     pub input: I,
-    /// Changes of the world, in batches.
-    pub deltas: D,
+    /// Changes of the world.
+    pub world: D,
     /// What tasks tell, logs aside.
     pub messages: mpsc::Receiver<Message>,
     /// What log streams bring.
@@ -124,11 +156,11 @@ pub async fn run<P, I, D, C, W>(program: P, parts: Parts<'_, I, D, C, W>) -> (P,
 where
     P: Program,
     I: Stream<Item = io::Result<(Event, Timestamp)>> + Unpin,
-    D: Stream<Item = Vec<Delta>> + Unpin,
+    D: World,
     C: Console,
     W: Worker,
 {
-    let Parts { mut input, mut deltas, mut messages, mut logs, mut control, console, worker, clock, pace } = parts;
+    let Parts { mut input, mut world, mut messages, mut logs, mut control, console, worker, clock, pace } = parts;
     let size = match console.size() {
         Ok(size) => size,
         Err(error) => return (program, Ended::Lost(error)),
@@ -156,8 +188,8 @@ where
         extra: Vec::new(),
         tick: None,
     };
-    let mut backlog: VecDeque<Delta> = VecDeque::new();
     let mut world_open = true;
+    let mut flooded = false;
 
     let ended = loop {
         // Input comes first below; were it endless (a paste without brackets), frames would never be drawn.
@@ -167,7 +199,7 @@ where
             break ended;
         }
         // A flood of rows below must not hold up what tasks and logs tell.
-        if !backlog.is_empty() {
+        if std::mem::take(&mut flooded) {
             for waiting in [messages.try_recv(), logs.try_recv()].into_iter().flatten() {
                 if let Err(ended) = turn.data(waiting).await {
                     return (turn.program, ended);
@@ -195,13 +227,10 @@ where
                 turn.tick = None;
                 turn.data(Message::Tick(clock())).await
             }
-            () = std::future::ready(()), if !backlog.is_empty() => turn.slice(&mut backlog).await,
-            batch = deltas.next(), if world_open && backlog.is_empty() => {
-                match batch {
-                    Some(batch) => backlog.extend(batch),
-                    None => world_open = false,
-                }
-                Ok(())
+            there = world.changed(), if world_open => {
+                world_open = there;
+                flooded = true;
+                turn.slice(&mut world).await
             }
             Some(message) = messages.recv() => turn.data(message).await,
             Some(lines) = logs.recv() => turn.data(lines).await,
@@ -269,14 +298,19 @@ impl<P: Program, C: Console, W: Worker> Turn<'_, P, C, W> {
     }
 
     /// Applies rows for as long as a slice lasts.
-    async fn slice(&mut self, backlog: &mut VecDeque<Delta>) -> Result<(), Ended> {
-        self.soil();
+    async fn slice(&mut self, world: &mut impl World) -> Result<(), Ended> {
         let until = Instant::now() + self.pace.slice;
         loop {
-            let chunk: Vec<_> = backlog.drain(..backlog.len().min(CHUNK)).collect();
+            let chunk = world.take(CHUNK);
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            self.soil();
             let effects = self.program.update(Message::Deltas(chunk));
             self.perform(effects).await?;
-            if backlog.is_empty() || Instant::now() >= until {
+            if Instant::now() >= until {
+                // Whoever shares this thread gets its turn too.
+                tokio::task::yield_now().await;
                 return Ok(());
             }
         }
@@ -378,3 +412,6 @@ impl<P: Program, C: Console, W: Worker> Turn<'_, P, C, W> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

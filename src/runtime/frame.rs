@@ -42,11 +42,6 @@ impl Painter {
         self.terminal.autoresize()?;
         self.terminal.clear()
     }
-
-    /// The size that frames are drawn for.
-    pub(super) fn size(&self) -> Size {
-        self.terminal.backend().size
-    }
 }
 
 /// Where the terminal's cursor is.
@@ -207,6 +202,5 @@ mod tests {
         screen.process(b"\x1b[2;1Hgarbage");
         screen.process(&bytes);
         assert_eq!(screen.screen().contents(), "hello");
-        assert_eq!(painter.size(), Size::new(10, 2));
     }
 }

@@ -32,7 +32,11 @@ fn code(signal: i32) -> u8 {
 }
 
 /// Watches signals and the terminal until the process ends.
-pub(super) fn watch(control: &mpsc::Sender<Control>, restorer: &Arc<Restorer>, continued: Arc<Notify>) -> io::Result<()> {
+pub(super) fn watch(
+    control: &mpsc::Sender<Control>,
+    restorer: &Arc<Restorer>,
+    continued: Arc<Notify>,
+) -> io::Result<()> {
     let end = Arc::new(End { begun: AtomicBool::new(false), control: control.clone(), restorer: Arc::clone(restorer) });
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGCONT])?;
     let by_signal = Arc::clone(&end);
