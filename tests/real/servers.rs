@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,12 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-/// The hub and the member foo, with KubeVela's and Flux's kinds installed.
+/// The hub and the member foo, with Flux's kinds, the hub with KubeVela's too, and the users of `rbac.yaml`.
 pub(crate) struct Servers {
     folder: PathBuf,
-    /// While it is open the servers run. The system closes it when this process ends, however it ends.
-    _hold: ChildStdin,
+    /// The script that holds the servers while its stdin is open. The system closes that when this process ends,
+    /// however it ends.
+    _up: Child,
 }
 
 /// The servers, started by whoever asks first.
@@ -34,7 +35,7 @@ pub(crate) fn servers() -> &'static Servers {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(async {
                     for cluster in ["hub", "foo"] {
-                        install_kinds(&servers.client(cluster).await).await;
+                        install(&servers.client(cluster).await, cluster).await;
                     }
                 });
             });
@@ -56,7 +57,6 @@ fn start() -> Servers {
         .stderr(File::create(&said).unwrap())
         .spawn()
         .unwrap();
-    let hold = up.stdin.take().unwrap();
     let mut reader = BufReader::new(up.stdout.take().unwrap());
     // The folder goes with the script that failed, what it said stays in the open file.
     let mut words = File::open(&said).unwrap();
@@ -64,10 +64,11 @@ fn start() -> Servers {
     reader.read_line(&mut line).unwrap();
     if !line.starts_with("ready ") {
         let mut text = String::new();
+        up.wait().unwrap();
         words.read_to_string(&mut text).unwrap();
         panic!("the servers did not start: {text}");
     }
-    Servers { folder, _hold: hold }
+    Servers { folder, _up: up }
 }
 
 /// The project's folder.
@@ -127,9 +128,15 @@ pub(crate) async fn create_namespace(client: &Client, name: &str) {
     api(client, &namespace).create(&PostParams::default(), &namespace).await.unwrap();
 }
 
-async fn install_kinds(client: &Client) {
-    let files = ["tests/real/crds/kubevela.yaml", "tests/real/crds/flux.yaml"];
-    for definition in files.into_iter().flat_map(documents) {
+/// A member has no kinds of KubeVela's, only those that its addon fluxcd brings.
+async fn install(client: &Client, cluster: &str) {
+    let hub = cluster == "hub";
+    let files = if hub {
+        &["tests/real/crds/kubevela.yaml", "tests/real/crds/flux.yaml"][..]
+    } else {
+        &["tests/real/crds/flux.yaml"]
+    };
+    for definition in files.iter().flat_map(documents) {
         let name = apply(client, &definition).await.metadata.name.unwrap();
         let version = definition["spec"]["versions"][0]["name"].as_str().unwrap();
         let path = format!(
@@ -142,6 +149,9 @@ async fn install_kinds(client: &Client) {
             client.request::<Value>(request).await.is_ok().then_some(())
         })
         .await;
+    }
+    for object in documents("tests/real/rbac.yaml") {
+        apply(client, &object).await;
     }
 }
 
