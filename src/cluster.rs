@@ -8,6 +8,7 @@
 pub mod error;
 pub mod feed;
 pub mod hub;
+pub mod project;
 pub mod request;
 
 pub use error::{Class, Error};
