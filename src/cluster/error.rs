@@ -92,10 +92,9 @@ impl Error {
                 let body = serde_json::json!({"message": status.message}).to_string();
                 Self::from_answer(status.code, body.as_bytes())
             }
-            kube::Error::Auth(source) => Self::new(
-                Class::Unauthorized,
-                format!("the kubeconfig's login failed: {}", innermost(source)),
-            ),
+            kube::Error::Auth(source) => {
+                Self::new(Class::Unauthorized, format!("the kubeconfig's login failed: {}", innermost(source)))
+            }
             other => {
                 let cause = innermost(other);
                 let class = if chain_any(other, |e| {
@@ -142,9 +141,8 @@ fn forbidden(text: &str) -> String {
         let rest = rest.strip_prefix('"')?;
         rest.split('"').next().map(str::to_owned)
     };
-    let verb = text.find(" cannot ").map(|at| {
-        text[at + " cannot ".len()..].split(' ').next().unwrap_or_default().to_owned()
-    });
+    let verb =
+        text.find(" cannot ").map(|at| text[at + " cannot ".len()..].split(' ').next().unwrap_or_default().to_owned());
     let resource = quoted("resource ");
     match (verb, resource) {
         (Some(verb), Some(resource)) => {
@@ -258,7 +256,10 @@ mod tests {
 
     #[test]
     fn the_gateways_words_are_cut_to_their_cause() {
-        let error = status(500, "Get \"https://127.0.0.1:17443/version\": dial tcp 127.0.0.1:17443: connect: connection refused");
+        let error = status(
+            500,
+            "Get \"https://127.0.0.1:17443/version\": dial tcp 127.0.0.1:17443: connect: connection refused",
+        );
         assert_eq!(error.class, Class::Unreachable);
         assert_eq!(error.message, "connection refused (127.0.0.1:17443)");
         assert_eq!(status(500, "no such cluster nope").class, Class::Unreachable);
@@ -266,7 +267,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_status_is_still_a_sentence() {
-        let error = Error::from_answer(503, b"error trying to reach service: dial tcp 10.0.0.1:443: connect: connection refused");
+        let error = Error::from_answer(
+            503,
+            b"error trying to reach service: dial tcp 10.0.0.1:443: connect: connection refused",
+        );
         assert_eq!(error.class, Class::Unreachable);
         let error = Error::from_answer(502, b"<html>\x1b[31mBad gateway</html>");
         assert_eq!(error.message, "502 from the server");

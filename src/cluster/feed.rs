@@ -244,10 +244,7 @@ mod tests {
         feed.send(upsert("foo", 1, "new"));
         feed.send(upsert("bar", 1, ""));
         let taken = reader.take(10);
-        assert_eq!(
-            taken,
-            [upsert("foo", 1, "new"), Delta::Synced { scope: scope(), epoch: 1 }, upsert("bar", 1, "")]
-        );
+        assert_eq!(taken, [upsert("foo", 1, "new"), Delta::Synced { scope: scope(), epoch: 1 }, upsert("bar", 1, "")]);
         assert!(reader.is_empty());
     }
 

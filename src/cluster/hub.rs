@@ -75,11 +75,15 @@ impl Hub {
             _ => {
                 return Err(Error::new(
                     Class::Config,
-                    format!("the kubeconfig names no current context: choose one with --context ({})", known(&kubeconfig)),
+                    format!(
+                        "the kubeconfig names no current context: choose one with --context ({})",
+                        known(&kubeconfig)
+                    ),
                 ));
             }
         };
-        let Some(entry) = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|n| n.context.clone())
+        let Some(entry) =
+            kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|n| n.context.clone())
         else {
             return Err(Error::new(
                 Class::Config,
@@ -228,7 +232,12 @@ fn read(path: Option<&Path>) -> Result<Kubeconfig, Error> {
     let paths = if listed.is_empty() {
         match directories::BaseDirs::new() {
             Some(dirs) => vec![dirs.home_dir().join(".kube").join("config")],
-            None => return Err(Error::new(Class::Config, "no home directory to look for .kube/config in: use --kubeconfig")),
+            None => {
+                return Err(Error::new(
+                    Class::Config,
+                    "no home directory to look for .kube/config in: use --kubeconfig",
+                ));
+            }
         }
     } else {
         listed
@@ -284,9 +293,7 @@ fn client(mut config: Config) -> Result<(Client, String), Error> {
     config.default_retry = false;
     // A watch or a log may rest for minutes: one-shot calls have their own deadlines.
     config.read_timeout = None;
-    let client = Client::try_from(config).map_err(|error| Error {
-        class: Class::Config,
-        ..Error::from_kube(&error)
-    })?;
+    let client =
+        Client::try_from(config).map_err(|error| Error { class: Class::Config, ..Error::from_kube(&error) })?;
     Ok((client, server.trim_end_matches('/').to_owned()))
 }

@@ -19,8 +19,7 @@ const ERROR_LIMIT: usize = 64 * 1024;
 /// Objects as they are, in JSON.
 pub const JSON: &str = "application/json";
 /// A list of which only the metadata is wanted; a server that does not know it sends whole objects, which read alike.
-pub const METADATA_LIST: &str =
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+pub const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 /// JSON merge patch (RFC 7386).
 pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
