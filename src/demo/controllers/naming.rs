@@ -42,8 +42,9 @@ pub(super) fn revision_hash(value: &Value) -> String {
 
 /// `digits` hexadecimal digits that stand for a checksum of `text`.
 pub(super) fn digest(text: &str, digits: usize) -> String {
-    let mut out: String =
-        (0..digits.div_ceil(16)).map(|round| format!("{:016x}", hash(&format!("{round}:{text}")))).collect();
+    let rounds = 0..digits.div_ceil(16);
+    let parts: Vec<String> = rounds.map(|round| format!("{:016x}", hash(&format!("{round}:{text}")))).collect();
+    let mut out = parts.concat();
     out.truncate(digits);
     out
 }
