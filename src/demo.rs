@@ -17,6 +17,7 @@ pub mod controllers;
 mod kubeconfig;
 mod link;
 mod listen;
+pub mod scenario;
 mod tls;
 mod world;
 
