@@ -1,6 +1,6 @@
 //! The simulated estate: clusters that speak the Kubernetes API on loopback.
 //!
-//! An [`Estate`] is a hub (`local`) and its member clusters, each a [`store`] of objects behind an API server of its own:
+//! An [`Estate`] is a hub (`local`) and its member clusters, each a store of objects behind an API server of its own:
 //! TLS with the estate's own certificate authority, bearer tokens, watches, pod logs, port-forwards, and on the hub
 //! KubeVela's cluster gateway. It runs on its own tokio runtime, so that neither a busy dashboard nor a busy estate
 //! slows the other, and it is reached only the way a real hub is: through [`Estate::kubeconfig`].
@@ -13,15 +13,27 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod access;
+mod api;
+mod clock;
 pub mod controllers;
+mod furniture;
+mod gateway;
+mod kinds;
 mod kubeconfig;
 mod link;
 mod listen;
-pub mod scenario;
+mod pods;
+mod query;
+mod selector;
+mod serve;
+mod status;
+mod store;
 mod tls;
 mod world;
 
 pub use link::Cut;
+pub use serve::serve;
 use world::World;
 
 /// The hub's name: what KubeVela calls the cluster it runs in.
@@ -95,9 +107,23 @@ pub enum Error {
     /// The runtime could not be started.
     #[error("cannot start the estate's threads: {0}")]
     Runtime(#[source] io::Error),
+    /// The estate cannot reach itself by its own kubeconfig.
+    #[error("the estate's controllers cannot use its kubeconfig: {0}")]
+    Kubeconfig(String),
     /// No cluster of that name is simulated.
     #[error("the estate has no cluster \"{0}\"")]
     NoSuchCluster(String),
+    /// The kubeconfig could not be written.
+    #[error("cannot write the estate's kubeconfig to {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No pod of that name is there.
+    #[error("there is no pod {0}")]
+    NoSuchPod(String),
 }
 
 /// A running estate. Dropping it ends every listener, connection and controller.
@@ -121,11 +147,24 @@ impl Estate {
         let authority = tls::Authority::new(options.listen.ip())?;
         let tls = authority.server_config()?;
         let (world, listeners) = World::new(options, authority)?;
+        furniture::place(&world)?;
         let world = Arc::new(world);
+        for cluster in &world.clusters {
+            runtime.spawn(world::reap(Arc::clone(cluster), world.options.speed));
+        }
         for (cluster, listener) in listeners {
             runtime.spawn(listen::serve(Arc::clone(&world), cluster, listener, tls.clone()));
         }
         let kubeconfig = kubeconfig::render(&world);
+        let (controllers, names) =
+            (kubeconfig.clone(), world.clusters.iter().map(|cluster| cluster.name.clone()).collect());
+        let speed = world.options.speed;
+        runtime.spawn(async move {
+            match clients(&controllers, names).await {
+                Ok(clients) => controllers::run(clients, controllers::Options { speed, core: true }).await,
+                Err(error) => tracing::error!(%error, "the estate stands still"),
+            }
+        });
         Ok(Self { world, kubeconfig, runtime: Some(runtime) })
     }
 
@@ -145,6 +184,33 @@ impl Estate {
         Ok(self.world.cluster(cluster)?.url())
     }
 
+    /// A client of one cluster, by the kubeconfig. It lives in the runtime that calls this.
+    pub async fn client(&self, cluster: &str) -> Result<kube::Client, Error> {
+        self.world.cluster(cluster)?;
+        client(&self.kubeconfig, cluster).await.map_err(|error| Error::Kubeconfig(error.to_string()))
+    }
+
+    /// Forgets a cluster's history of changes, so that a watch or a list from before answers 410.
+    pub fn compact(&self, cluster: &str) -> Result<(), Error> {
+        self.world.cluster(cluster)?.store.compact();
+        Ok(())
+    }
+
+    /// Changes what is added to each request to a member through the gateway.
+    pub fn slow(&self, cluster: &str, latency: Duration) -> Result<(), Error> {
+        self.world.cluster(cluster)?.link.set_latency(latency);
+        Ok(())
+    }
+
+    /// Puts a line into a pod's log.
+    pub fn log(&self, cluster: &str, namespace: &str, pod: &str, text: &str) -> Result<(), Error> {
+        let cluster = self.world.cluster(cluster)?;
+        let found = cluster.store.get(kinds::core("pods"), &store::Key::new(namespace, pod));
+        let found = found.ok_or_else(|| Error::NoSuchPod(format!("{namespace}/{pod}")))?;
+        cluster.appended.push(&found.uid, text);
+        Ok(())
+    }
+
     /// Makes a cluster (the hub too, by its name [`HUB`]) unreachable, for direct connections and through the gateway.
     pub fn cut(&self, cluster: &str, cut: Cut) -> Result<(), Error> {
         self.world.cluster(cluster)?.link.cut(cut);
@@ -156,6 +222,24 @@ impl Estate {
         self.world.cluster(cluster)?.link.restore();
         Ok(())
     }
+}
+
+/// A client for each cluster, by the same way as everyone else's.
+async fn clients(kubeconfig: &str, names: Vec<String>) -> Result<Vec<(String, kube::Client)>, Error> {
+    let mut clients = Vec::new();
+    for name in names {
+        let client = client(kubeconfig, &name).await.map_err(|error| Error::Kubeconfig(error.to_string()))?;
+        clients.push((name, client));
+    }
+    Ok(clients)
+}
+
+/// Must be called in the runtime that the client shall live in.
+async fn client(kubeconfig: &str, cluster: &str) -> Result<kube::Client, Box<dyn std::error::Error + Send + Sync>> {
+    let context = if cluster == HUB { "hub" } else { cluster };
+    let options = kube::config::KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
+    let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig)?;
+    Ok(kube::Client::try_from(kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?)?)
 }
 
 impl Drop for Estate {

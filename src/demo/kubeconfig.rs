@@ -6,15 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::HUB;
+use super::access::USERS;
 use super::world::World;
-
-/// A user of the estate and the bearer token that proves it. The token guards nothing but a simulation on loopback.
-pub(crate) const USERS: [(&str, &str); 4] = [
-    ("admin", "demo-admin"),
-    ("operator", "demo-operator"),
-    ("reader", "demo-reader"),
-    ("namespaced", "demo-namespaced"),
-];
 
 /// Renders it: a context `hub` and one per member for admin, and `hub-USER` for the users who may less.
 pub(crate) fn render(world: &World) -> String {
@@ -40,12 +33,12 @@ pub(crate) fn render(world: &World) -> String {
         let name = context_name(&cluster.name);
         context(&name, &name, "admin");
     }
-    for (user, _) in USERS.iter().skip(1) {
-        context(&format!("hub-{user}"), "hub", user);
+    for user in USERS.iter().skip(1) {
+        context(&format!("hub-{}", user.name), "hub", user.name);
     }
     out.push_str("users:\n");
-    for (user, token) in USERS {
-        let _ = write!(out, "- name: {user}\n  user:\n    token: {token}\n");
+    for user in &USERS {
+        let _ = write!(out, "- name: {}\n  user:\n    token: {}\n", user.name, user.token);
     }
     out
 }

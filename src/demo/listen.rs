@@ -103,7 +103,7 @@ async fn connection(world: Arc<World>, cluster: Arc<Cluster>, stream: TcpStream,
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
     let service = service_fn(move |request| {
         let (world, cluster) = (Arc::clone(&world), Arc::clone(&cluster));
-        async move { Ok::<_, Infallible>(super::world::answer(&world, &cluster, request).await) }
+        async move { Ok::<_, Infallible>(super::api::answer(world, cluster, request).await) }
     });
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE * 10);

@@ -1,7 +1,7 @@
 //! The estate's own certificate authority, made anew at each start and never written anywhere but the kubeconfig.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -17,6 +17,8 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
     server_ip: IpAddr,
+    /// The client certificates it signed, PEM.
+    clients: Mutex<Vec<String>>,
 }
 
 impl std::fmt::Debug for Authority {
@@ -41,7 +43,7 @@ impl Authority {
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
         let pem = params.self_signed(&key)?.pem();
-        Ok(Self { issuer: Issuer::new(params, key), pem, server_ip })
+        Ok(Self { issuer: Issuer::new(params, key), pem, server_ip, clients: Mutex::default() })
     }
 
     /// The authority's certificate, PEM: what a kubeconfig carries as `certificate-authority-data`.
@@ -81,6 +83,13 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(certificate.clone());
         Ok(Credential { certificate, key: key.serialize_pem() })
+    }
+
+    /// Whether this is a client certificate of the estate's own.
+    pub(crate) fn issued(&self, certificate: &str) -> bool {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.iter().any(|known| known.trim() == certificate.trim())
     }
 }

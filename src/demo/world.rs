@@ -1,16 +1,14 @@
 //! The clusters of one estate and what they share.
 
-use std::io;
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-
+use super::kinds::{self, FLUX, Kind, VELA};
 use super::link::Link;
+use super::pods::log::Appended;
+use super::store::{Deletion, Object, Store, mix};
 use super::tls::Authority;
 use super::{Error, HUB, MEMBER, Options};
 
@@ -22,11 +20,42 @@ pub(crate) struct Cluster {
     /// Where its own API server listens.
     pub(crate) addr: SocketAddr,
     pub(crate) link: Link,
+    pub(crate) store: Arc<Store>,
+    /// Lines put into its pods' logs.
+    pub(crate) appended: Appended,
+    /// The groups beyond Kubernetes' own that are installed.
+    installed: RwLock<BTreeSet<&'static str>>,
 }
+
+/// Groups that a bare cluster does not have.
+const OPTIONAL: [&str; 5] = [VELA, FLUX[0], FLUX[1], FLUX[2], "metrics.k8s.io"];
 
 impl Cluster {
     pub(crate) fn url(&self) -> String {
         format!("https://{}", self.addr)
+    }
+
+    pub(crate) fn is_hub(&self) -> bool {
+        self.name == HUB
+    }
+
+    /// Whether the kind is installed here.
+    pub(crate) fn serves(&self, kind: &Kind) -> bool {
+        !OPTIONAL.contains(&kind.group)
+            || self.installed.read().unwrap_or_else(PoisonError::into_inner).contains(kind.group)
+    }
+
+    /// Installs groups, as an addon's CustomResourceDefinitions do.
+    pub(crate) fn install(&self, groups: &[&'static str]) {
+        self.installed.write().unwrap_or_else(PoisonError::into_inner).extend(groups);
+    }
+
+    /// Puts an object as it is, and its group where that is not there yet.
+    pub(crate) fn place(&self, kind: &'static Kind, object: serde_json::Value) -> Arc<Object> {
+        if OPTIONAL.contains(&kind.group) {
+            self.install(&[kind.group]);
+        }
+        self.store.place(kind, object)
     }
 }
 
@@ -47,7 +76,7 @@ impl World {
         let members =
             std::iter::once(MEMBER.to_owned()).chain((1..=options.clusters).map(|n| format!("member-{n:03}")));
         let mut listeners = Vec::new();
-        for name in std::iter::once(HUB.to_owned()).chain(members) {
+        for (number, name) in std::iter::once(HUB.to_owned()).chain(members).enumerate() {
             let mut addr = options.listen;
             if name != HUB {
                 addr.set_port(0);
@@ -55,8 +84,14 @@ impl World {
             let failed = |source| Error::Listen { addr, source };
             let listener = TcpListener::bind(addr).map_err(failed)?;
             listener.set_nonblocking(true).map_err(failed)?;
-            let cluster =
-                Cluster { name, addr: listener.local_addr().map_err(failed)?, link: Link::new(options.latency) };
+            let cluster = Cluster {
+                name,
+                addr: listener.local_addr().map_err(failed)?,
+                link: Link::new(options.latency),
+                store: Arc::new(Store::new(mix(options.seed ^ mix(number as u64)), options.history)),
+                appended: Appended::default(),
+                installed: RwLock::default(),
+            };
             listeners.push((Arc::new(cluster), listener));
         }
         let clusters = listeners.iter().map(|(cluster, _)| Arc::clone(cluster)).collect();
@@ -72,14 +107,37 @@ impl World {
     }
 }
 
-pub(crate) async fn answer(
-    _world: &World,
-    _cluster: &Cluster,
-    request: Request<Incoming>,
-) -> Response<UnsyncBoxBody<Bytes, io::Error>> {
-    let body = match request.uri().path() {
-        "/readyz" | "/livez" | "/healthz" => "ok",
-        _ => "404 page not found\n",
-    };
-    Response::new(Full::new(Bytes::from_static(body.as_bytes())).map_err(|never| match never {}).boxed_unsync())
+/// Ends pods that were told to end: the part of the kubelet that no controller can play, since the API's grace
+/// period is in real seconds.
+pub(crate) async fn reap(cluster: Arc<Cluster>, speed: f64) {
+    /// What a well-behaved container takes to stop.
+    const STOPPING: f64 = 1.0;
+    let pods = kinds::core("pods");
+    let mut changes = cluster.store.changes(pods);
+    let mut seen = 0;
+    loop {
+        changes.borrow_and_update();
+        let (events, known) = match cluster.store.events(pods, seen) {
+            Ok(found) => found,
+            Err(forgotten) => {
+                seen = forgotten.0;
+                continue;
+            }
+        };
+        seen = known;
+        for event in &events {
+            if event.object.deleting() && event.previous.as_ref().is_some_and(|previous| !previous.deleting()) {
+                let (cluster, key) = (Arc::clone(&cluster), event.object.key.clone());
+                let now = Deletion { grace: Some(0), uid: Some(event.object.uid.to_string()), ..Deletion::default() };
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_secs_f64(STOPPING / speed.max(0.01))).await;
+                    // It may have gone by itself.
+                    let _ = cluster.store.delete(pods, &key, &now);
+                });
+            }
+        }
+        if events.is_empty() && changes.changed().await.is_err() {
+            return;
+        }
+    }
 }

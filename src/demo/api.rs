@@ -1,0 +1,188 @@
+//! A cluster's API server: from a request to an answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+
+mod body;
+mod defaults;
+mod discovery;
+mod fields;
+mod format;
+mod patch;
+mod path;
+mod read;
+mod table;
+mod watch;
+mod write;
+
+pub(crate) use body::{Answer, Body};
+pub(crate) use path::Target;
+use write::Write;
+
+use super::access::{Attempt, User};
+use super::query::Query;
+use super::status::Status;
+use super::world::{Cluster, World};
+use super::{gateway, pods};
+
+/// One request, who sent it and to which cluster.
+pub(crate) struct Call {
+    pub(crate) world: Arc<World>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) user: &'static User,
+    pub(crate) query: Query,
+    pub(crate) request: Request<Incoming>,
+}
+
+/// Answers a request from outside.
+pub(crate) async fn answer(world: Arc<World>, cluster: Arc<Cluster>, request: Request<Incoming>) -> Answer {
+    match request.uri().path() {
+        "/readyz" | "/livez" | "/healthz" | "/readyz/ping" | "/livez/ping" | "/healthz/ping" => {
+            return body::text(StatusCode::OK, "ok");
+        }
+        "/version" | "/version/" => return body::value(StatusCode::OK, &discovery::version()),
+        _ => {}
+    }
+    match User::authenticate(request.headers()) {
+        Ok(user) => answer_as(world, cluster, user, request).await,
+        Err(status) => body::refusal(&status),
+    }
+}
+
+/// Answers a request of a known user, also one that came in through the gateway.
+pub(crate) async fn answer_as(
+    world: Arc<World>,
+    cluster: Arc<Cluster>,
+    user: &'static User,
+    request: Request<Incoming>,
+) -> Answer {
+    let query = Query::parse(request.uri().query());
+    let call = Call { world, cluster, user, query, request };
+    call.route().await.unwrap_or_else(|status| body::refusal(&status))
+}
+
+impl Call {
+    async fn route(self) -> Result<Answer, Status> {
+        let path = self.request.uri().path().to_owned();
+        let segments: Vec<String> = path.trim_matches('/').split('/').map(super::query::decode).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let document = |document: Option<serde_json::Value>| {
+            Ok(document.map_or_else(not_found, |document| body::value(StatusCode::OK, &document)))
+        };
+        let cluster = &self.cluster;
+        match segments[..] {
+            ["readyz" | "livez" | "healthz", ..] => Ok(body::text(StatusCode::OK, "ok")),
+            ["version"] => document(Some(discovery::version())),
+            ["api"] => document(Some(discovery::core_versions(cluster))),
+            ["apis"] => document(Some(discovery::groups(cluster))),
+            ["apis", group] => document(discovery::group(cluster, group)),
+            ["api", version] => document(discovery::resources(cluster, "", version)),
+            ["apis", group, version] => document(discovery::resources(cluster, group, version)),
+            ["apis", gateway::GROUP, gateway::VERSION, ..] if cluster.is_hub() => gateway::answer(self).await,
+            ["apis", group @ ("authorization.k8s.io" | "authentication.k8s.io"), "v1", resource] => {
+                self.review(group, resource).await
+            }
+            ["api", "v1", ref rest @ ..] => self.resource("", "v1", rest).await,
+            ["apis", group, version, ref rest @ ..] => self.resource(group, version, rest).await,
+            _ => Ok(not_found()),
+        }
+    }
+
+    async fn resource(self, group: &str, version: &str, rest: &[&str]) -> Result<Answer, Status> {
+        let Some(target) = Target::parse(group, version, rest).filter(|target| self.cluster.serves(target.kind)) else {
+            // A group that nobody serves has no handler at all; one that is served knows what it has.
+            let known = discovery::resources(&self.cluster, group, version).is_some();
+            return if known { Err(Status::no_such_resource()) } else { Ok(not_found()) };
+        };
+        let method = self.request.method().clone();
+        let subresource = target.subresource.clone();
+        let verb = match (&method, target.name.is_empty()) {
+            (&Method::GET, _) if self.query.flag("watch") => "watch",
+            (&Method::GET, true) => "list",
+            (&Method::GET, false) => "get",
+            (&Method::POST, _) => "create",
+            (&Method::PUT, _) => "update",
+            (&Method::PATCH, _) => "patch",
+            (&Method::DELETE, true) => "deletecollection",
+            (&Method::DELETE, false) => "delete",
+            _ => return Err(Status::method_not_allowed()),
+        };
+        // A namespace is of itself.
+        let namespace = if target.kind.kind == "Namespace" { &target.name } else { &target.namespace };
+        self.user.authorize(&Attempt { verb, group, resource: &target.resource(), namespace, name: &target.name })?;
+        let pod = target.kind.kind == "Pod" && target.kind.group.is_empty();
+        match (&method, subresource.as_str()) {
+            (&Method::GET, "log") if pod => return pods::log::answer(&self, &target),
+            (_, "portforward") if pod => return pods::forward::answer(self, &target),
+            (&Method::GET, "" | "status") if target.name.is_empty() || self.query.flag("watch") => {
+                return read::list(&self.cluster.store, &target, self.request.headers(), &self.query);
+            }
+            (&Method::GET, "scale") if target.kind.scale => {
+                return Ok(body::value(StatusCode::OK, &read::scale(&self.cluster.store, &target)?));
+            }
+            (&Method::GET, "" | "status") => {
+                return read::get(&self.cluster.store, &target, self.request.headers(), &self.query);
+            }
+            _ => {}
+        }
+        let (head, incoming) = self.request.into_parts();
+        let body: Bytes = body::read(incoming).await?;
+        let write =
+            Write { store: &self.cluster.store, target: &target, headers: &head.headers, query: &self.query, body };
+        let own = match subresource.as_str() {
+            "" => true,
+            "status" => target.kind.status,
+            "scale" => target.kind.scale,
+            "finalize" => target.kind.kind == "Namespace",
+            _ => false,
+        };
+        match method {
+            Method::POST if subresource.is_empty() && target.name.is_empty() => write.create(),
+            Method::POST if pod && subresource == "eviction" => write.evict(),
+            Method::PUT if own && !target.name.is_empty() => write.update(),
+            Method::PATCH if own && !target.name.is_empty() => write.patch(),
+            Method::DELETE if subresource.is_empty() && target.name.is_empty() => write.delete_collection(),
+            Method::DELETE if subresource.is_empty() => write.delete(),
+            _ if !own && !subresource.is_empty() => Err(Status::no_such_resource()),
+            _ => Err(Status::method_not_allowed()),
+        }
+    }
+
+    /// What a user may do, and who they are.
+    async fn review(self, group: &str, resource: &str) -> Result<Answer, Status> {
+        if *self.request.method() != Method::POST {
+            return Err(Status::method_not_allowed());
+        }
+        let user = self.user;
+        let (head, incoming) = self.request.into_parts();
+        let asked = body::parse(&head.headers, &body::read(incoming).await?)?;
+        let answer = match (group, resource) {
+            ("authorization.k8s.io", "selfsubjectaccessreviews") => user.review(asked),
+            ("authentication.k8s.io", "selfsubjectreviews") => {
+                let mut review = asked;
+                review["status"] = serde_json::json!({
+                    "userInfo": { "username": user.name, "groups": ["system:authenticated"] },
+                });
+                review
+            }
+            _ => return Err(Status::no_such_resource()),
+        };
+        Ok(body::value(StatusCode::CREATED, &answer))
+    }
+}
+
+/// What the real server says to a path that nobody handles.
+pub(crate) fn not_found() -> Answer {
+    body::text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+/// An answer of JSON.
+pub(crate) fn json(code: StatusCode, value: &serde_json::Value) -> Answer {
+    body::value(code, value)
+}
+
+/// A body of pieces that come when they come.
+pub(crate) use body::{answer as with_body, full, stream};
