@@ -2,13 +2,46 @@
 //!
 //! Everything here turns the API servers' answers into the alphabet of [`crate::model`] and never keeps an object:
 //! a watch task projects each object to a row and sends the row. The way in is [`hub::Hub`] (whom to talk to, and a
-//! client for every joined cluster), `supervisor::Session` (what is watched, for whom, how many) and
+//! client for every joined cluster), [`supervisor::Session`] (what is watched, for whom, how many) and
 //! [`feed`] (the channel to the loop, which never makes a watch wait for the screen).
+//!
+//! What is asked, and with how many sockets: on the hub, Applications in all namespaces (one watch; where that is not
+//! permitted one for each namespace that is) and `virtualclusters` (polled: it has no watch); in each joined cluster a
+//! probe every 5 s, labelled pods (one watch), and one watch for each namespace that Helm releases or plain objects of
+//! applications are deployed to.
 
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    time::Duration,
+};
+
+pub mod collect;
 pub mod error;
 pub mod feed;
 pub mod hub;
 pub mod project;
 pub mod request;
+pub mod supervisor;
+
+mod applications;
+mod clusters;
+mod interest;
+mod lines;
+mod link;
+mod member;
+mod namespaces;
+mod pods;
+mod probe;
+mod release;
+mod watch;
 
 pub use error::{Class, Error};
+pub use hub::{Connect, Hub};
+pub use supervisor::{NamespaceScope, Session};
+
+/// A random share of a duration, so that many do not do the same in the same millisecond.
+fn jitter(up_to: Duration) -> Duration {
+    // Keys of a hash map are random, and that is all the randomness needed.
+    let random = RandomState::new().build_hasher().finish();
+    up_to.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
+}

@@ -25,6 +25,7 @@ mod link;
 mod listen;
 mod pods;
 mod query;
+pub mod scenario;
 mod selector;
 mod serve;
 mod status;

@@ -6,7 +6,7 @@
 //! | floor | holds | may import |
 //! |---|---|---|
 //! | [`model`] | plain values: keys, rows, health, deltas, actions | nothing |
-//! | `yaml` | text ⇄ value | model |
+//! | [`yaml`] | text ⇄ value | model |
 //! | [`store`] | what is known of the world: deltas in, indexes out | model |
 //! | [`app`] | behaviour, pure: messages in, effects out | model, store, yaml |
 //! | `ui` | the picture, pure | model, store, app |
@@ -24,3 +24,4 @@ pub mod demo;
 pub mod model;
 pub mod runtime;
 pub mod store;
+pub mod yaml;

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use kube::{Client, client::Body};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::error::{Class, Error};
 
@@ -73,7 +73,7 @@ pub async fn write(
 }
 
 /// Reads JSON that a server promised.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes).map_err(|error| Error {
         class: Class::Malformed,
         message: format!("the answer is not what the API promises: {error}"),

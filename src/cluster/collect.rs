@@ -1,0 +1,62 @@
+//! One answer instead of a session: what one-shot commands print.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    feed,
+    hub::Hub,
+    supervisor::{NamespaceScope, Session},
+};
+use crate::model::{
+    cluster::LinkState,
+    delta::{Delta, Scope, ScopeState},
+    key::{ClusterId, Text},
+};
+
+/// What could be learnt within the time given.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The world, to be applied to a store in order.
+    pub deltas: Vec<Delta>,
+    /// What could not be asked: the cluster, and why. `local` is the hub itself.
+    pub incomplete: Vec<(ClusterId, Text)>,
+}
+
+/// Asks for everything once. `deadline` bounds it all; what has not answered by then is incomplete.
+pub async fn collect(hub: Hub, scope: NamespaceScope, deadline: Duration) -> Collected {
+    let (feed, mut reader) = feed::channel();
+    let session = Session::start(hub, scope, feed);
+    let in_time = timeout(deadline, session.settled()).await.is_ok();
+    let deltas = reader.take(usize::MAX);
+    drop(session);
+    let mut links: BTreeMap<ClusterId, &LinkState> = BTreeMap::new();
+    let mut scopes: BTreeMap<&Scope, &ScopeState> = BTreeMap::new();
+    for delta in &deltas {
+        match delta {
+            Delta::Link { cluster, state } => drop(links.insert(cluster.clone(), state)),
+            Delta::Asked { scope, state } => drop(scopes.insert(scope, state)),
+            Delta::Dropped { scope } => drop(scopes.remove(scope)),
+            _ => {}
+        }
+    }
+    let mut incomplete: BTreeMap<ClusterId, Text> = BTreeMap::new();
+    for (cluster, state) in links {
+        let reason = match state {
+            LinkState::Live { .. } | LinkState::Degraded { .. } => continue,
+            LinkState::Connecting { .. } => "no answer in time".into(),
+            LinkState::Forbidden { reason, .. } | LinkState::Unreachable { reason, .. } => reason.clone(),
+        };
+        incomplete.insert(cluster, reason);
+    }
+    for (scope, state) in scopes {
+        let reason = match state {
+            ScopeState::Forbidden(reason) | ScopeState::Failing(reason) => reason.clone(),
+            ScopeState::Loading(_) if !in_time => "not listed in time".into(),
+            _ => continue,
+        };
+        incomplete.entry(scope.cluster.clone()).or_insert(reason);
+    }
+    Collected { deltas, incomplete: incomplete.into_iter().collect() }
+}

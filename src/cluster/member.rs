@@ -1,0 +1,158 @@
+//! One cluster being watched: its link, its gate, and the questions asked there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::{
+    link::Link,
+    pods::{self, LabelledPods},
+    release::{self, ReleasePods},
+    watch::{Asking, Gate, Projection, Question, Watch},
+};
+use crate::model::{
+    delta::{Delta, Query, Scope, ScopeState},
+    key::{ClusterId, Text},
+};
+
+/// A task that ends when it is not wanted any more.
+#[derive(Debug)]
+pub(crate) struct Task(JoinHandle<()>);
+
+impl Task {
+    pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+
+    /// Ends it, and returns when it has.
+    pub(crate) async fn end(mut self) {
+        self.0.abort();
+        // Cancelled is what was asked for; a panic has been told by its hook.
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A question being asked.
+#[derive(Debug)]
+struct Asked {
+    task: Task,
+    state: Option<ScopeState>,
+}
+
+/// One cluster.
+pub(crate) struct Member {
+    pub(crate) id: ClusterId,
+    pub(crate) link: Link,
+    pub(crate) asking: Asking,
+    gate: watch::Sender<Gate>,
+    questions: BTreeMap<Scope, Asked>,
+    _probe: Option<Task>,
+}
+
+/// Where pods of applications are, in one cluster.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Namespaces that applications deploy to.
+    pub(crate) namespaces: BTreeSet<Text>,
+    /// Those of them in which some pods can only be told by their owner.
+    pub(crate) by_owner: BTreeSet<Text>,
+}
+
+impl Member {
+    pub(crate) fn new(asking: Asking, gate: watch::Sender<Gate>, probe: Option<Task>) -> Self {
+        Self {
+            id: asking.cluster.clone(),
+            link: Link::new(Timestamp::now()),
+            asking,
+            gate,
+            questions: BTreeMap::new(),
+            _probe: probe,
+        }
+    }
+
+    /// Asks a question, if it is not asked already.
+    pub(crate) fn ask<P: Projection>(&mut self, question: Question, projection: P) {
+        let scope = question.scope.clone();
+        if self.questions.contains_key(&scope) {
+            return;
+        }
+        let watch = Watch::new(self.asking.clone(), question, projection);
+        self.questions.insert(scope, Asked { task: Task::spawn(watch.run()), state: None });
+    }
+
+    /// Stops asking questions of which `drop` says so; their rows go.
+    pub(crate) async fn stop(&mut self, drop: impl Fn(&Scope) -> bool) {
+        let scopes: Vec<Scope> = self.questions.keys().filter(|scope| drop(scope)).cloned().collect();
+        for scope in scopes {
+            if let Some(asked) = self.questions.remove(&scope) {
+                asked.task.end().await;
+                self.link.forget(&scope);
+                self.asking.feed.send(Delta::Dropped { scope });
+            }
+        }
+    }
+
+    /// Opens or closes the gate by the link; whether that changed it.
+    pub(crate) fn update_gate(&self) -> bool {
+        let up = self.link.is_up();
+        self.gate.send_if_modified(|gate| {
+            let changed = gate.up != up;
+            gate.up = up;
+            if changed && up {
+                gate.returns += 1;
+            }
+            changed
+        })
+    }
+
+    /// Remembers how a question stands.
+    pub(crate) fn heard(&mut self, scope: &Scope, state: ScopeState) {
+        if let Some(asked) = self.questions.get_mut(scope) {
+            asked.state = Some(state);
+        }
+    }
+
+    /// How a question stands, as far as it has said so.
+    pub(crate) fn state(&self, query: &Query) -> Option<&ScopeState> {
+        self.questions.iter().find(|(scope, _)| scope.query == *query).and_then(|(_, asked)| asked.state.as_ref())
+    }
+
+    /// Whether every question has its first answer, or cannot have one.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.link.is_decided()
+            && (!self.link.is_up()
+                || self
+                    .questions
+                    .values()
+                    .all(|asked| !matches!(asked.state, None | Some(ScopeState::Loading(_)))))
+    }
+
+    /// Looks for pods where they are wanted, and no longer where they are not.
+    pub(crate) async fn want_pods(&mut self, wanted: &Wanted) {
+        self.ask(pods::question(&self.id, None), LabelledPods { cluster: self.id.clone() });
+        // Not permitted for all namespaces: one by one, until it is.
+        let one_by_one = matches!(self.state(&Query::LabelledPods(None)), Some(ScopeState::Forbidden(_)));
+        if one_by_one {
+            for namespace in &wanted.namespaces {
+                self.ask(pods::question(&self.id, Some(namespace)), LabelledPods { cluster: self.id.clone() });
+            }
+        }
+        for namespace in &wanted.by_owner {
+            let projection = ReleasePods::new(self.id.clone(), namespace.clone());
+            self.ask(release::question(&self.id, namespace), projection);
+        }
+        self.stop(|scope| match &scope.query {
+            Query::LabelledPods(Some(namespace)) => !one_by_one || !wanted.namespaces.contains(namespace),
+            Query::ReleasePods(namespace) => !wanted.by_owner.contains(namespace),
+            _ => false,
+        })
+        .await;
+    }
+}

@@ -1,0 +1,458 @@
+//! What is watched, for whom, and how many: one task that owns all others.
+//!
+//! Tasks tell it what they find ([`Event`]); it keeps the links, opens and closes the gates that watches wait at, and
+//! asks for pods where applications deploy to. Dropping the [`Session`] stops everything.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use kube::Client;
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    applications::{self, Applications},
+    clusters::{self, Polled},
+    feed::Feed,
+    hub::Hub,
+    interest::Interest,
+    link::Probed,
+    member::{Member, Task, Wanted},
+    namespaces,
+    probe::Probe,
+    watch::{Asking, Gate, Permits},
+};
+use crate::model::{
+    cluster::Cluster,
+    delta::{Delta, Epoch, Query, Row, Scope, ScopeState},
+    key::{AppKey, ClusterId, RowKey, Text},
+};
+
+/// Lists that may run at once, in all clusters together.
+const LISTS: usize = 16;
+/// How long changes of where applications deploy to are gathered before they are acted upon.
+const GATHER: Duration = Duration::from_millis(100);
+/// File descriptors asked for: every watch is a socket.
+const DESCRIPTORS: u64 = 65_536;
+
+/// In which namespaces Applications are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceScope {
+    /// All at once, where that is permitted.
+    pub all: bool,
+    /// Where it is not, these first, before those that the API server permits; if `all` is not wanted, these alone.
+    pub preferred: Vec<String>,
+}
+
+impl NamespaceScope {
+    /// Every namespace that may be listed; the preferred ones are tried even where the API server cannot be asked.
+    pub fn all(preferred: impl IntoIterator<Item = String>) -> Self {
+        Self { all: true, preferred: preferred.into_iter().collect() }
+    }
+
+    /// One namespace alone.
+    pub fn only(namespace: impl Into<String>) -> Self {
+        Self { all: false, preferred: vec![namespace.into()] }
+    }
+}
+
+/// What the tasks tell the supervisor.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A probe came back.
+    Probed(ClusterId, Probed),
+    /// An API server's version.
+    Version(ClusterId, Text),
+    /// How a question stands.
+    Scope(Scope, ScopeState),
+    /// Where an application deploys to; none when it is gone.
+    Interest(AppKey, Option<Interest>),
+    /// `virtualclusters` was asked.
+    Clusters(Polled),
+    /// Where Applications may be listed, and how many such namespaces were left out.
+    Permitted(Vec<Text>, usize),
+}
+
+/// A hub being watched.
+pub struct Session {
+    hub: Hub,
+    resync: watch::Sender<u64>,
+    settled: watch::Receiver<bool>,
+    _supervisor: Task,
+}
+
+impl Session {
+    /// Starts watching: returns at once, whether or not the hub answers. Needs a tokio runtime.
+    pub fn start(hub: Hub, scope: NamespaceScope, feed: Feed) -> Self {
+        raise_descriptors();
+        let (resync, resyncs) = watch::channel(0);
+        let (settled_to, settled) = watch::channel(false);
+        let supervisor = Supervisor::new(hub.clone(), scope, feed, resyncs, settled_to);
+        Self { hub, resync, settled, _supervisor: Task::spawn(supervisor.run()) }
+    }
+
+    /// Lists everything again, now, and probes every cluster.
+    pub fn resync(&self) {
+        self.resync.send_modify(|count| *count += 1);
+    }
+
+    /// The hub watched.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// A cluster's client.
+    pub fn client(&self, cluster: &ClusterId) -> Client {
+        self.hub.member(cluster)
+    }
+
+    /// Returns when every question has its first answer or cannot have one: Applications listed, clusters known,
+    /// every link decided, and the pods of those that answer listed.
+    pub async fn settled(&self) {
+        let mut settled = self.settled.clone();
+        // The supervisor lives as long as the session.
+        let _ = settled.wait_for(|settled| *settled).await;
+    }
+}
+
+struct Supervisor {
+    hub: Hub,
+    scope: NamespaceScope,
+    feed: Feed,
+    events: mpsc::UnboundedReceiver<Event>,
+    tell: mpsc::UnboundedSender<Event>,
+    resync: watch::Receiver<u64>,
+    settled: watch::Sender<bool>,
+    lists: Arc<Semaphore>,
+    epochs: Arc<AtomicU64>,
+    members: BTreeMap<ClusterId, Member>,
+    hub_gate: watch::Receiver<Gate>,
+    rows: BTreeMap<ClusterId, Cluster>,
+    clusters: Option<ScopeState>,
+    interests: HashMap<AppKey, Interest>,
+    /// When to act upon changed interests.
+    due: Option<Instant>,
+    /// Whether the permitted namespaces are being looked for, or have been.
+    looking: Option<Task>,
+    permitted: bool,
+    poll: Option<Task>,
+}
+
+impl Supervisor {
+    fn new(
+        hub: Hub,
+        scope: NamespaceScope,
+        feed: Feed,
+        resync: watch::Receiver<u64>,
+        settled: watch::Sender<bool>,
+    ) -> Self {
+        let (tell, events) = mpsc::unbounded_channel();
+        let (_, hub_gate) = watch::channel(Gate::default());
+        Self {
+            hub,
+            scope,
+            feed,
+            events,
+            tell,
+            resync,
+            settled,
+            lists: Arc::new(Semaphore::new(LISTS)),
+            epochs: Arc::new(AtomicU64::new(0)),
+            members: BTreeMap::new(),
+            hub_gate,
+            rows: BTreeMap::new(),
+            clusters: None,
+            interests: HashMap::new(),
+            due: None,
+            looking: None,
+            permitted: false,
+            poll: None,
+        }
+    }
+
+    async fn run(mut self) {
+        self.start_hub();
+        loop {
+            let due = self.due;
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => self.on_event(event).await,
+                    None => return,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.due = None;
+                    self.want_pods().await;
+                }
+            }
+            let settled = self.is_settled();
+            self.settled.send_if_modified(|before| std::mem::replace(before, settled) != settled);
+        }
+    }
+
+    fn start_hub(&mut self) {
+        let local = ClusterId::local();
+        let member = self.member(&local);
+        self.hub_gate = member.asking.gate.clone();
+        self.poll = Some(Task::spawn(clusters::poll(member.asking.clone())));
+        self.members.insert(local.clone(), member);
+        self.put_row(clusters::local());
+        self.tell_link(&local);
+        if self.scope.all {
+            self.ask_applications(None);
+        } else {
+            self.permitted = true;
+            for namespace in self.scope.preferred.clone() {
+                self.ask_applications(Some(&namespace.into()));
+            }
+        }
+        self.due = Some(Instant::now());
+    }
+
+    /// A cluster, probed from now on.
+    fn member(&self, id: &ClusterId) -> Member {
+        let (gate, gate_of) = watch::channel(Gate::default());
+        let client = self.hub.member(id);
+        let asking = Asking {
+            cluster: id.clone(),
+            client: client.clone(),
+            gate: gate_of,
+            permits: Permits::under(&self.lists),
+            feed: self.feed.clone(),
+            events: self.tell.clone(),
+            resync: self.resync.clone(),
+            epochs: Arc::clone(&self.epochs),
+            deadline: self.hub.request_timeout(),
+        };
+        let probe = Probe {
+            cluster: id.clone(),
+            client,
+            hub: (!id.is_local()).then(|| self.hub_gate.clone()),
+            events: self.tell.clone(),
+            resync: self.resync.clone(),
+        };
+        Member::new(asking, gate, Some(Task::spawn(probe.run())))
+    }
+
+    fn ask_applications(&mut self, namespace: Option<&Text>) {
+        let projection = Applications::new(self.tell.clone());
+        if let Some(local) = self.members.get_mut(&ClusterId::local()) {
+            local.ask(applications::question(namespace), projection);
+        }
+    }
+
+    async fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Probed(id, probed) => self.on_probed(&id, probed),
+            Event::Version(id, version) => {
+                if let Some(row) = self.rows.get(&id) {
+                    self.put_row(Cluster { version, ..row.clone() });
+                }
+            }
+            Event::Scope(scope, state) => self.on_scope(&scope, state).await,
+            Event::Interest(key, interest) => {
+                match interest {
+                    Some(interest) => self.interests.insert(key, interest),
+                    None => self.interests.remove(&key),
+                };
+                self.due.get_or_insert_with(|| Instant::now() + GATHER);
+            }
+            Event::Clusters(polled) => self.on_clusters(polled).await,
+            Event::Permitted(namespaces, left_out) => self.on_permitted(&namespaces, left_out),
+        }
+    }
+
+    fn on_probed(&mut self, id: &ClusterId, probed: Probed) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.link.probed(probed);
+            member.update_gate();
+            self.tell_link(id);
+        }
+    }
+
+    async fn on_scope(&mut self, scope: &Scope, state: ScopeState) {
+        let Some(member) = self.members.get_mut(&scope.cluster) else { return };
+        let failing = match &state {
+            ScopeState::Failing(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        let degraded = member.link.asked(scope, failing, Timestamp::now()).is_some();
+        let refused = matches!(state, ScopeState::Forbidden(_));
+        member.heard(scope, state.clone());
+        if degraded {
+            self.tell_link(&scope.cluster);
+        }
+        match &scope.query {
+            Query::Applications(None) if refused => self.look_for_permitted(),
+            Query::Applications(None) if state == ScopeState::Live && self.permitted => {
+                // Permitted after all: one question instead of many.
+                self.permitted = false;
+                self.looking = None;
+                if let Some(local) = self.members.get_mut(&ClusterId::local()) {
+                    local.stop(|scope| matches!(scope.query, Query::Applications(Some(_)))).await;
+                }
+            }
+            Query::Applications(None) if state == ScopeState::NotInstalled => {
+                self.notice("the hub serves no Applications: KubeVela is not installed there, or this is not the hub");
+            }
+            Query::LabelledPods(None) => {
+                if let ScopeState::Forbidden(reason) = &state {
+                    self.notice(&format!("{reason}: asking in the namespaces that applications deploy to"));
+                }
+                self.due.get_or_insert_with(|| Instant::now() + GATHER);
+            }
+            _ => {}
+        }
+    }
+
+    fn look_for_permitted(&mut self) {
+        if self.looking.is_some() || self.permitted {
+            return;
+        }
+        let Some(local) = self.members.get(&ClusterId::local()) else { return };
+        let mut asking = local.asking.clone();
+        let preferred: Vec<Text> = self.scope.preferred.iter().map(|name| name.as_str().into()).collect();
+        self.looking = Some(Task::spawn(async move {
+            let (namespaces, left_out) = namespaces::permitted(&mut asking, &preferred).await;
+            let _ = asking.events.send(Event::Permitted(namespaces, left_out));
+        }));
+    }
+
+    fn on_permitted(&mut self, namespaces: &[Text], left_out: usize) {
+        self.permitted = true;
+        for namespace in namespaces {
+            self.ask_applications(Some(namespace));
+        }
+        let mut notice =
+            format!("applications may not be listed in all namespaces: asking in {}", namespaces.join(", "));
+        if left_out > 0 {
+            notice.push_str(&format!("; {left_out} more are left out, name one with -n"));
+        }
+        self.notice(&notice);
+    }
+
+    async fn on_clusters(&mut self, polled: Polled) {
+        let scope = clusters::scope();
+        let first = self.clusters.is_none();
+        if self.clusters.as_ref() != Some(&polled.state) {
+            self.feed.send(Delta::Asked { scope: scope.clone(), state: polled.state.clone() });
+            match &polled.state {
+                ScopeState::NotInstalled => self.notice(
+                    "virtualclusters is not served (KubeVela before 1.9, or its cluster gateway is down): showing local alone",
+                ),
+                ScopeState::Forbidden(reason) => self.notice(&format!("{reason}: showing local alone")),
+                ScopeState::Failing(reason) if first => self.notice(&format!("{reason}: showing local alone for now")),
+                _ => {}
+            }
+            self.clusters = Some(polled.state);
+        }
+        if let Some(found) = polled.clusters {
+            for cluster in found.values() {
+                let version = self.rows.get(&cluster.id).map_or_else(|| cluster.version.clone(), |row| {
+                    if row.version.is_empty() { cluster.version.clone() } else { row.version.clone() }
+                });
+                self.put_row(Cluster { version, ..cluster.clone() });
+                if !self.members.contains_key(&cluster.id) {
+                    let member = self.member(&cluster.id);
+                    self.members.insert(cluster.id.clone(), member);
+                    self.tell_link(&cluster.id);
+                }
+            }
+            let gone: Vec<ClusterId> = self.rows.keys().filter(|id| !found.contains_key(id)).cloned().collect();
+            for id in gone {
+                self.rows.remove(&id);
+                if let Some(mut member) = self.members.remove(&id) {
+                    member.stop(|_| true).await;
+                }
+                self.feed.send(Delta::Remove { scope: scope.clone(), key: RowKey::Cluster(id) });
+            }
+            self.due = Some(Instant::now());
+        }
+        if first {
+            self.feed.send(Delta::Synced { scope, epoch: EPOCH });
+        }
+    }
+
+    fn put_row(&mut self, cluster: Cluster) {
+        if self.rows.get(&cluster.id) == Some(&cluster) {
+            return;
+        }
+        self.rows.insert(cluster.id.clone(), cluster.clone());
+        self.feed.send(Delta::Upsert {
+            scope: clusters::scope(),
+            epoch: EPOCH,
+            row: Row::Cluster(Box::new(cluster)),
+        });
+    }
+
+    /// Asks for pods where applications deploy to, in every cluster.
+    async fn want_pods(&mut self) {
+        for (id, member) in &mut self.members {
+            let labels = self.rows.get(id).map(|row| row.labels.as_slice()).unwrap_or_default();
+            let mut wanted = Wanted::default();
+            let places = self.interests.values().flat_map(|interest| {
+                interest.places.iter().map(|place| (place, interest.by_owner))
+            });
+            for (place, by_owner) in places {
+                if let Some(namespace) = place.within(id, labels) {
+                    wanted.namespaces.insert(namespace.clone());
+                    if by_owner {
+                        wanted.by_owner.insert(namespace.clone());
+                    }
+                }
+            }
+            member.want_pods(&wanted).await;
+        }
+    }
+
+    fn tell_link(&self, id: &ClusterId) {
+        if let Some(member) = self.members.get(id) {
+            self.feed.send(Delta::Link { cluster: id.clone(), state: member.link.state().clone() });
+        }
+    }
+
+    fn notice(&self, text: &str) {
+        self.feed.send(Delta::Notice(text.into()));
+    }
+
+    fn is_settled(&self) -> bool {
+        let Some(local) = self.members.get(&ClusterId::local()) else { return false };
+        if local.link.is_decided() && !local.link.is_up() {
+            return true;
+        }
+        let applications = if self.permitted {
+            true
+        } else {
+            matches!(
+                local.state(&Query::Applications(None)),
+                Some(ScopeState::Live | ScopeState::NotInstalled | ScopeState::Failing(_))
+            )
+        };
+        applications
+            && self.clusters.is_some()
+            && self.due.is_none()
+            && self.events.is_empty()
+            && self.members.values().all(Member::is_settled)
+    }
+}
+
+/// Clusters are told by differences, so that a quiet estate is quiet: their list has one epoch.
+const EPOCH: Epoch = 1;
+
+/// Raises the soft limit of file descriptors towards the hard one; what cannot be raised stays as it is.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(DESCRIPTORS, |hard| hard.min(DESCRIPTORS));
+    if limit.current.is_some_and(|soft| soft < wanted) {
+        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Scenarios: what an estate holds when it starts, as YAML.
+//!
+//! A scenario is a stream of Kubernetes objects, each with one key more, `cluster`, that says where it goes (a
+//! name, or a list of names; the hub is `local`). An object with a status is *placed*: it stands there as it is
+//! (with the label `estate.lateen.dev/placed` the controllers leave workloads alone too). One with a spec alone is
+//! *played*: the controllers do the rest.
+//!
+//! In strings, `${now}` and `${now-3h}` become times, and any other `${name}` what the estate fills in. A Secret's
+//! `stringData` becomes `data`, as an API server does it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+/// Nodes, namespaces, KubeVela and Flux themselves.
+const BARE: [(&str, &str); 1] = [("bare.yaml", include_str!("../../assets/estate/bare.yaml"))];
+/// What has been joined, installed and delivered when the estate opens.
+const OPENING: [(&str, &str); 2] = [
+    ("joined.yaml", include_str!("../../assets/estate/joined.yaml")),
+    ("applications.yaml", include_str!("../../assets/estate/applications.yaml")),
+];
+
+/// Why a scenario cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It is not YAML.
+    #[error("{scenario}: {source}")]
+    Yaml {
+        /// Which scenario.
+        scenario: String,
+        /// What is wrong, and where.
+        source: Box<serde_yaml::Error>,
+    },
+    /// One of its documents is no object that can be placed.
+    #[error(
+        "{scenario}: document {number} has no {missing}; every object needs cluster, apiVersion, kind and metadata.name"
+    )]
+    Incomplete {
+        /// Which scenario.
+        scenario: String,
+        /// Which document, from 1.
+        number: usize,
+        /// What it lacks.
+        missing: &'static str,
+    },
+    /// A `${…}` that nobody can fill in.
+    #[error("{scenario}: document {number} asks for \"${{{name}}}\", which the estate does not know")]
+    Unknown {
+        /// Which scenario.
+        scenario: String,
+        /// Which document, from 1.
+        number: usize,
+        /// What it asks for.
+        name: String,
+    },
+}
+
+/// What an estate opens with: (cluster, object) in the order in which they must be made. `empty` leaves bare
+/// clusters. `fill` says what stands for `${foo.endpoint}`, `${foo.ca}`, `${foo.certificate}` and `${foo.key}`
+/// in the Secret by which `foo` is joined.
+pub fn embedded(empty: bool, fill: &dyn Fn(&str) -> Option<String>) -> Result<Vec<(String, Value)>, Error> {
+    let mut all = Vec::new();
+    let opening = if empty { &[][..] } else { &OPENING[..] };
+    for (name, text) in BARE.iter().chain(opening) {
+        all.extend(parse(name, text, fill)?);
+    }
+    Ok(all)
+}
+
+/// Reads a scenario: (cluster, object) in its order.
+pub fn parse(scenario: &str, text: &str, fill: &dyn Fn(&str) -> Option<String>) -> Result<Vec<(String, Value)>, Error> {
+    let documents: Vec<Value> = serde_yaml::from_multiple(text)
+        .map_err(|source| Error::Yaml { scenario: scenario.to_owned(), source: Box::new(source) })?;
+    let mut all = Vec::new();
+    for (at, mut document) in documents.into_iter().enumerate() {
+        let number = at + 1;
+        if document.is_null() {
+            continue;
+        }
+        let incomplete = |missing| Error::Incomplete { scenario: scenario.to_owned(), number, missing };
+        let clusters = document.as_object_mut().and_then(|map| map.shift_remove("cluster"));
+        let clusters: Vec<String> = match clusters {
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
+            _ => return Err(incomplete("cluster")),
+        };
+        for (pointer, missing) in
+            [("/apiVersion", "apiVersion"), ("/kind", "kind"), ("/metadata/name", "metadata.name")]
+        {
+            if document.pointer(pointer).and_then(Value::as_str).is_none() {
+                return Err(incomplete(missing));
+            }
+        }
+        for cluster in clusters {
+            let mut object = document.clone();
+            let local = |name: &str| if name == "cluster" { Some(cluster.clone()) } else { fill(name) };
+            substitute(&mut object, &local).map_err(|name| Error::Unknown {
+                scenario: scenario.to_owned(),
+                number,
+                name,
+            })?;
+            encode_secret(&mut object);
+            all.push((cluster, object));
+        }
+    }
+    Ok(all)
+}
+
+/// Fills in every `${…}`; the error is the name of one that cannot be.
+fn substitute(value: &mut Value, fill: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
+    match value {
+        Value::Object(map) => map.values_mut().try_for_each(|value| substitute(value, fill)),
+        Value::Array(all) => all.iter_mut().try_for_each(|value| substitute(value, fill)),
+        Value::String(text) if text.contains("${") => {
+            let mut out = String::new();
+            let mut rest = text.as_str();
+            while let Some((before, after)) = rest.split_once("${") {
+                out.push_str(before);
+                let Some((name, after)) = after.split_once('}') else {
+                    rest = after;
+                    break;
+                };
+                out.push_str(&time(name).or_else(|| fill(name)).ok_or_else(|| name.to_owned())?);
+                rest = after;
+            }
+            out.push_str(rest);
+            *text = out;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `now`, or `now-` and a duration, as Kubernetes writes times.
+fn time(name: &str) -> Option<String> {
+    let ago = match name.strip_prefix("now")? {
+        "" => jiff::SignedDuration::ZERO,
+        ago => ago.strip_prefix('-')?.parse::<jiff::Span>().ok().and_then(|span| {
+            let days = jiff::SpanRelativeTo::days_are_24_hours();
+            span.to_duration(days).ok()
+        })?,
+    };
+    let at = jiff::Timestamp::now().checked_sub(ago).ok()?;
+    Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn encode_secret(object: &mut Value) {
+    if object["kind"] != "Secret" {
+        return;
+    }
+    let plain = object.as_object_mut().and_then(|map| map.shift_remove("stringData"));
+    for (key, value) in plain.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        object["data"][key] = json!(STANDARD.encode(value.as_str().unwrap_or_default()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(name: &str) -> Option<String> {
+        name.starts_with("foo.").then(|| format!("<{name}>"))
+    }
+
+    #[test]
+    fn the_embedded_scenarios_can_be_read_and_name_clusters_that_exist() {
+        let all = embedded(false, &fill).unwrap();
+        assert!(all.iter().all(|(cluster, _)| cluster == "local" || cluster == "foo"));
+        let applications = all.iter().filter(|(_, object)| object["kind"] == "Application").count();
+        assert!(applications >= 5, "{applications}");
+        let bare = embedded(true, &|_| None).unwrap();
+        assert!(bare.iter().all(|(_, object)| object["kind"] != "Application"));
+    }
+
+    #[test]
+    fn foo_is_joined_as_vela_cluster_join_does_it() {
+        let all = embedded(false, &fill).unwrap();
+        let mark = "cluster.core.oam.dev/cluster-credential-type";
+        let (_, secret) = all.iter().find(|(_, object)| !object["metadata"]["labels"][mark].is_null()).unwrap();
+        assert_eq!(secret["metadata"]["name"], "foo");
+        assert_eq!(secret["metadata"]["namespace"], "vela-system");
+        assert_eq!(secret["data"]["endpoint"], STANDARD.encode("<foo.endpoint>"));
+        assert!(secret.get("stringData").is_none());
+    }
+
+    #[test]
+    fn strings_are_filled_in_and_what_cannot_be_is_said() {
+        let text = "cluster: [local, foo]\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {at: '${now-1d2h}', where: 'in ${cluster}'}\n";
+        let all = parse("mine.yaml", text, &|_| None).unwrap();
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[1].1["data"]["where"], "in foo");
+        let at: jiff::Timestamp = all[0].1["data"]["at"].as_str().unwrap().parse().unwrap();
+        let ago = jiff::Timestamp::now().duration_since(at);
+        assert!((25..=27).contains(&ago.as_hours()), "{ago}");
+
+        let error = parse("mine.yaml", &text.replace("${cluster}", "${what}"), &|_| None).unwrap_err();
+        assert!(error.to_string().contains("${what}"), "{error}");
+        let error = parse("mine.yaml", "cluster: foo\napiVersion: v1\nkind: Pod\n", &|_| None).unwrap_err();
+        assert!(error.to_string().contains("metadata.name"), "{error}");
+        assert!(parse("mine.yaml", "a: [", &|_| None).is_err());
+    }
+}
