@@ -421,3 +421,6 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

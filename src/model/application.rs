@@ -274,9 +274,11 @@ impl Application {
                 .any(|at| at.cluster == *cluster && **self.namespace_or_own(&at.namespace) == *namespace)
     }
 
-    /// Steps done and steps in all, groups counted as one.
+    /// Steps done and steps in all, groups counted as one. What was skipped because the workflow ended is not done.
     pub fn progress(&self) -> (u32, u32) {
-        (self.steps.iter().filter(|step| step.phase.is_done()).count() as u32, self.steps.len() as u32)
+        let ended = self.workflow.as_ref().is_some_and(|workflow| workflow.terminated);
+        let done = |step: &&Step| if ended { step.phase == StepPhase::Succeeded } else { step.phase.is_done() };
+        (self.steps.iter().filter(done).count() as u32, self.steps.len() as u32)
     }
 }
 

@@ -219,7 +219,15 @@ fn failure(step: &Step) -> String {
         ("Timeout", true) => "timed out".to_owned(),
         ("Timeout", false) => format!("timed out: {}", step.message),
         (reason, true) => reason.to_owned(),
-        (_, false) => step.message.to_string(),
+        (_, false) => without_call_prefix(&step.message).to_owned(),
+    }
+}
+
+/// `function call error for deploy: …` says nothing that the step's name does not.
+fn without_call_prefix(message: &str) -> &str {
+    match message.strip_prefix("function call error for ").and_then(|rest| rest.split_once(": ")) {
+        Some((_, rest)) => rest,
+        None => message,
     }
 }
 

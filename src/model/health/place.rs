@@ -1,12 +1,12 @@
 //! How an application stands in one cluster: the hub's rows of it, the steps that go there, the link, the live pods.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     application::{Application, Service, Step, StepPhase, Target},
     cluster::LinkState,
     health::{ClusterStanding, Health},
-    key::{ClusterId, Text},
+    key::ClusterId,
     pod::Pod,
 };
 
@@ -154,7 +154,7 @@ struct Evidence<'a> {
     counted: usize,
     ready: usize,
     failing: usize,
-    words: Vec<&'a Text>,
+    words: Vec<&'a str>,
     sick: Vec<&'a Pod>,
 }
 
@@ -176,12 +176,14 @@ impl<'a> Evidence<'a> {
             return None;
         }
         let sick: Vec<&Pod> = counted.iter().copied().filter(|pod| pod.health == Health::Failed).collect();
-        let mut words: Vec<&Text> = Vec::new();
+        let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
         for pod in &sick {
-            if !words.contains(&&pod.status) {
-                words.push(&pod.status);
-            }
+            // Between two crashes kubectl says Running.
+            let word = if matches!(&*pod.status, "Running" | "NotReady") { "not ready" } else { &*pod.status };
+            *tally.entry(word).or_default() += 1;
         }
+        let mut words: Vec<&str> = tally.keys().copied().collect();
+        words.sort_by_key(|word| std::cmp::Reverse(tally.get(word)));
         Some(Self {
             counted: counted.len(),
             ready: counted.iter().filter(|pod| pod.health == Health::Ok).count(),
