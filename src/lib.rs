@@ -9,7 +9,7 @@
 //! | [`yaml`] | text ⇄ value | model |
 //! | [`store`] | what is known of the world: deltas in, indexes out | model |
 //! | [`app`] | behaviour, pure: messages in, effects out | model, store, yaml |
-//! | `ui` | the picture, pure | model, store, app |
+//! | [`ui`] | the picture, pure | model, store, app |
 //! | `cluster` | the outside: watches, logs, forwards, writes | model, yaml |
 //! | `demo` | the simulated estate (feature `demo`) | none of them |
 //! | `runtime` | wiring: the loop, the terminal, effects → tasks | all but cli |
@@ -24,4 +24,5 @@ pub mod demo;
 pub mod model;
 pub mod runtime;
 pub mod store;
+pub mod ui;
 pub mod yaml;

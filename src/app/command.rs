@@ -1,0 +1,273 @@
+//! What `:` takes: one table of commands, read, completed, and corrected when nearly right.
+
+/// A command as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The applications.
+    Applications,
+    /// One application, by `name` or `namespace/name`.
+    Application(String),
+    /// What waits for approval.
+    Approvals,
+    /// The clusters.
+    Clusters,
+    /// The pods; of one application when named.
+    Pods(Option<String>),
+    /// The open forwards.
+    Forwards,
+    /// The log of a pod, by name; without: of what is under the cursor.
+    Logs(Option<String>),
+    /// The keys.
+    Help,
+    /// One namespace, or all.
+    Namespace(Option<String>),
+    /// Approve what waits in an application; without: in the one under the cursor.
+    Approve(Option<String>),
+    /// List everything again.
+    Resync,
+    /// Leave.
+    Quit,
+}
+
+/// What a command's argument names: what completion offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// None.
+    None,
+    /// An application.
+    Application,
+    /// An application that waits.
+    Waiting,
+    /// A pod.
+    Pod,
+    /// A namespace, or `all`.
+    Namespace,
+}
+
+/// One line of the table of commands.
+#[derive(Debug)]
+pub struct Spec {
+    /// Its names; the first is the one shown.
+    pub names: &'static [&'static str],
+    /// What it takes.
+    pub argument: Argument,
+    /// Whether it needs the argument.
+    pub required: bool,
+    /// What it does, for the help.
+    pub help: &'static str,
+    read: fn(Option<String>) -> Command,
+}
+
+/// Every command.
+pub const COMMANDS: &[Spec] = &[
+    Spec {
+        names: &["apps", "applications", "ap"],
+        argument: Argument::None,
+        required: false,
+        help: "the applications",
+        read: |_| Command::Applications,
+    },
+    Spec {
+        names: &["app", "application"],
+        argument: Argument::Application,
+        required: true,
+        help: "one application: workflow, services, pods",
+        read: |name| Command::Application(name.unwrap_or_default()),
+    },
+    Spec {
+        names: &["approvals", "approval", "wait"],
+        argument: Argument::None,
+        required: false,
+        help: "what waits for approval",
+        read: |_| Command::Approvals,
+    },
+    Spec {
+        names: &["clusters", "cluster", "cl"],
+        argument: Argument::None,
+        required: false,
+        help: "the joined clusters and the links to them",
+        read: |_| Command::Clusters,
+    },
+    Spec {
+        names: &["pods", "pod", "po"],
+        argument: Argument::Application,
+        required: false,
+        help: "the pods, in every cluster",
+        read: Command::Pods,
+    },
+    Spec {
+        names: &["pf", "forwards", "forward", "portforwards"],
+        argument: Argument::None,
+        required: false,
+        help: "the open forwards",
+        read: |_| Command::Forwards,
+    },
+    Spec {
+        names: &["logs", "log"],
+        argument: Argument::Pod,
+        required: false,
+        help: "the log of a pod",
+        read: Command::Logs,
+    },
+    Spec {
+        names: &["approve", "resume"],
+        argument: Argument::Waiting,
+        required: false,
+        help: "approve what waits in an application",
+        read: Command::Approve,
+    },
+    Spec {
+        names: &["ns", "namespace", "namespaces"],
+        argument: Argument::Namespace,
+        required: false,
+        help: "show one namespace, or all",
+        read: |name| Command::Namespace(name.filter(|name| name != "all")),
+    },
+    Spec {
+        names: &["resync"],
+        argument: Argument::None,
+        required: false,
+        help: "list everything again",
+        read: |_| Command::Resync,
+    },
+    Spec { names: &["help", "h"], argument: Argument::None, required: false, help: "the keys", read: |_| Command::Help },
+    Spec {
+        names: &["quit", "q", "q!", "exit"],
+        argument: Argument::None,
+        required: false,
+        help: "leave",
+        read: |_| Command::Quit,
+    },
+];
+
+/// Farthest that a misspelt word is still taken for a known one.
+const NEAR: usize = 2;
+
+/// Reads a line. The error is a sentence for the message line.
+pub fn parse(line: &str) -> Result<Command, String> {
+    let mut words = line.split_whitespace();
+    let Some(name) = words.next() else { return Err("no command".to_owned()) };
+    let Some(spec) = find(name) else {
+        return Err(match nearest(name) {
+            Some(near) => format!("no command \"{name}\"; the nearest is \"{near}\""),
+            None => format!("no command \"{name}\"; ? shows what there is"),
+        });
+    };
+    let argument = words.next().map(str::to_owned);
+    let shown = spec.names.first().copied().unwrap_or_default();
+    if let Some(extra) = words.next() {
+        return Err(format!("{shown} takes one word, and \"{extra}\" is one too many"));
+    }
+    match (&argument, spec.argument) {
+        (Some(word), Argument::None) => Err(format!("{shown} takes nothing behind it, not \"{word}\"")),
+        (None, _) if spec.required => Err(format!("{shown} needs a name behind it")),
+        _ => Ok((spec.read)(argument)),
+    }
+}
+
+fn find(name: &str) -> Option<&'static Spec> {
+    let name = name.to_lowercase();
+    COMMANDS.iter().find(|spec| spec.names.contains(&name.as_str()))
+}
+
+/// The command's name nearest to a misspelt one.
+fn nearest(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let all = COMMANDS.iter().flat_map(|spec| spec.names.iter().copied());
+    let near = all.map(|known| (strsim::damerau_levenshtein(known, &name), known)).min()?;
+    // A short word is near to everything: half of it must be right.
+    (near.0 <= NEAR && near.0 * 2 <= name.chars().count()).then_some(near.1)
+}
+
+/// What may stand where the cursor is: the words that begin as the last one does, and where that one begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completion {
+    /// Byte offset of the word that is completed.
+    pub from: usize,
+    /// The words, best first.
+    pub words: Vec<String>,
+}
+
+/// Completes the text before the cursor; `names` tells what an argument may be.
+pub fn complete(before: &str, names: impl FnOnce(Argument) -> Vec<String>) -> Completion {
+    let before_trimmed = before.trim_start();
+    let indent = before.len() - before_trimmed.len();
+    let Some((name, rest)) = before_trimmed.split_once(char::is_whitespace) else {
+        let begun = before_trimmed.to_lowercase();
+        let mut words: Vec<String> = Vec::new();
+        for spec in COMMANDS {
+            // One name each: the shown one if it fits, else the first alias that does.
+            if let Some(name) = spec.names.iter().find(|name| name.starts_with(&begun)) {
+                words.push((*name).to_owned());
+            }
+        }
+        return Completion { from: indent, words };
+    };
+    let begun = rest.trim_start();
+    let from = before.len() - begun.len();
+    if begun.contains(char::is_whitespace) {
+        return Completion { from, words: Vec::new() };
+    }
+    let Some(spec) = find(name).filter(|spec| spec.argument != Argument::None) else {
+        return Completion { from, words: Vec::new() };
+    };
+    let begun = begun.to_lowercase();
+    let mut words = names(spec.argument);
+    // What begins so comes before what holds it somewhere: `helm` finds `default/helm-hello`.
+    words.retain(|word| word.to_lowercase().contains(&begun));
+    words.sort_by_cached_key(|word| (!word.to_lowercase().starts_with(&begun), word.clone()));
+    Completion { from, words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_and_means_one_command() {
+        let mut seen = std::collections::BTreeSet::new();
+        for spec in COMMANDS {
+            for name in spec.names {
+                assert!(seen.insert(name), "{name} twice");
+                let line = if spec.required { format!("{name} x") } else { (*name).to_owned() };
+                assert!(parse(&line).is_ok(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_is_near() {
+        for (line, words) in [
+            ("clutsers", "no command \"clutsers\"; the nearest is \"clusters\""),
+            ("aprovals", "no command \"aprovals\"; the nearest is \"approvals\""),
+            ("xyzzy", "no command \"xyzzy\"; ? shows what there is"),
+            ("app", "app needs a name behind it"),
+            ("clusters foo", "clusters takes nothing behind it, not \"foo\""),
+            ("ns a b", "ns takes one word, and \"b\" is one too many"),
+            ("  ", "no command"),
+        ] {
+            assert_eq!(parse(line), Err(words.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_read() {
+        assert_eq!(parse("ns all"), Ok(Command::Namespace(None)));
+        assert_eq!(parse("NS prod"), Ok(Command::Namespace(Some("prod".into()))));
+        assert_eq!(parse(" app default/x "), Ok(Command::Application("default/x".into())));
+    }
+
+    #[test]
+    fn completion_offers_commands_then_names() {
+        let none = |_| Vec::new();
+        assert_eq!(complete("cl", none), Completion { from: 0, words: vec!["clusters".into()] });
+        assert_eq!(complete("ap", none).words, ["apps", "app", "approvals", "approve"]);
+        let apps = |argument| {
+            assert_eq!(argument, Argument::Application);
+            vec!["default/helm-hello".to_owned(), "helm/x".to_owned(), "y/z".to_owned()]
+        };
+        let found = complete("app helm", apps);
+        assert_eq!(found, Completion { from: 4, words: vec!["helm/x".into(), "default/helm-hello".into()] });
+        assert_eq!(complete("clusters x", none).words, Vec::<String>::new());
+    }
+}

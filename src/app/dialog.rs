@@ -1,0 +1,82 @@
+//! What lies over the page: a stack of layers, of which the top one gets the keys.
+
+pub mod approve;
+pub mod choose;
+pub mod help;
+
+use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+
+use self::{approve::ApproveDialog, choose::Chooser, help::HelpLayer};
+use super::{burst::Burst, keymap::Keymap, page::Reaction, world::World};
+
+/// One layer.
+#[derive(Debug)]
+pub enum Layer {
+    /// Shall a waiting step be resumed?
+    Approve(Box<ApproveDialog>),
+    /// One of several things is to be chosen.
+    Choose(Box<Chooser>),
+    /// The keys that work here.
+    Help(HelpLayer),
+}
+
+/// A key with what is needed to judge it.
+#[derive(Clone, Copy, Debug)]
+pub struct Press<'a> {
+    /// The key.
+    pub event: &'a KeyEvent,
+    /// When it was read.
+    pub time: Timestamp,
+    /// The keys before it.
+    pub burst: &'a Burst,
+    /// The keys in force.
+    pub keymap: &'a Keymap,
+}
+
+impl Layer {
+    /// Obeys a key; every key is taken, none falls through to the page.
+    pub fn on_key(&mut self, press: Press<'_>, world: &World) -> Reaction {
+        match self {
+            Self::Approve(dialog) => dialog.on_key(press, world),
+            Self::Choose(chooser) => chooser.on_key(press, world),
+            Self::Help(help) => help.on_key(press),
+        }
+    }
+
+    /// Takes a paste. None ever confirms.
+    pub fn on_paste(&mut self, text: &str, world: &World) {
+        match self {
+            Self::Approve(dialog) => dialog.on_paste(),
+            Self::Choose(chooser) => chooser.on_paste(text, world),
+            Self::Help(_) => {}
+        }
+    }
+
+    /// The frame that shows this layer has been written.
+    pub fn on_drawn(&mut self, at: Timestamp) {
+        if let Self::Approve(dialog) = self {
+            dialog.on_written(at);
+        }
+    }
+
+    /// Time passed, or the world changed.
+    pub fn on_change(&mut self, world: &World, burst: &Burst) -> Reaction {
+        match self {
+            Self::Approve(dialog) => dialog.on_change(world, burst),
+            Self::Choose(chooser) => {
+                chooser.settle();
+                Reaction::default()
+            }
+            Self::Help(_) => Reaction::default(),
+        }
+    }
+
+    /// When time alone changes something here.
+    pub fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Approve(dialog) => dialog.next_tick(now),
+            Self::Choose(_) | Self::Help(_) => None,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Keys and pastes: to the layer on top, to the line being typed, or to the page.
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+
+use super::{
+    App,
+    dialog::{Layer, Press, help::HelpLayer},
+    effect::Effect,
+    keymap::{Action, Key},
+    notice::Level,
+    page::{Page, Reaction},
+    perform,
+    prompt::{Kind, Prompt, Typed},
+};
+
+/// Takes what came from the terminal.
+pub(super) fn on_event(app: &mut App, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => on_key(app, key),
+        Event::Paste(text) => {
+            on_paste(app, &text);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn on_key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
+    let now = app.world.now;
+    app.burst.on_key(now);
+    if app.notice.as_ref().is_some_and(|notice| notice.is_read(now)) {
+        app.notice = None;
+    }
+    app.settle();
+    let key = Key::of(&event);
+    if let Some(layer) = app.layers.last_mut() {
+        let press = Press { event: &event, time: now, burst: &app.burst, keymap: &app.keymap };
+        let reaction = layer.on_key(press, &app.world);
+        return perform::all(app, reaction.wishes);
+    }
+    if let Some(prompt) = &mut app.prompt {
+        let typed = prompt.on_key(key, &app.world, &app.typed);
+        return on_typed(app, typed);
+    }
+    let Some(action) = app.keymap.action(app.page().view(), key) else { return Vec::new() };
+    let Reaction { taken, wishes } = app.pages.current_mut().on_action(action, &app.world);
+    if taken {
+        let effects = perform::all(app, wishes);
+        app.settle();
+        return effects;
+    }
+    on_action(app, action)
+}
+
+fn on_paste(app: &mut App, text: &str) {
+    if let Some(layer) = app.layers.last_mut() {
+        layer.on_paste(text, &app.world);
+    } else if let Some(prompt) = &mut app.prompt {
+        prompt.on_paste(text, &app.world);
+        if prompt.kind == Kind::Filter {
+            let raw = prompt.line.text().to_owned();
+            app.pages.current_mut().set_filter(&raw);
+        }
+    } else {
+        app.say(Level::Info, "a paste means nothing here: press : or / before it");
+    }
+}
+
+fn on_typed(app: &mut App, typed: Typed) -> Vec<Effect> {
+    let Some(prompt) = &app.prompt else { return Vec::new() };
+    match (prompt.kind, typed) {
+        (Kind::Command, Typed::Entered(line)) => {
+            app.prompt = None;
+            if line.trim().is_empty() {
+                return Vec::new();
+            }
+            app.typed.keep(Kind::Command, &line);
+            return perform::command(app, &line);
+        }
+        (Kind::Filter, Typed::Entered(line)) => {
+            // One that is not valid stays open: it says what is wrong as long as it is looked at.
+            if app.page().filter().error().is_none() {
+                app.prompt = None;
+                app.typed.keep(Kind::Filter, &line);
+            }
+        }
+        (Kind::Filter, Typed::Edited) => {
+            let raw = prompt.line.text().to_owned();
+            app.pages.current_mut().set_filter(&raw);
+        }
+        (kind, Typed::Left(before)) => {
+            app.prompt = None;
+            if kind == Kind::Filter {
+                app.pages.current_mut().set_filter(&before);
+            }
+        }
+        (Kind::Command, Typed::Edited) | (_, Typed::Ignored) => {}
+    }
+    app.settle();
+    Vec::new()
+}
+
+/// The keys that work on every page.
+fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::QuitNow => return vec![Effect::Quit],
+        Action::Quit if app.pages.is_home() => return vec![Effect::Quit],
+        Action::Quit => return perform::walk(app, super::history::Pages::back),
+        Action::Back => {
+            if !app.page().filter().raw().is_empty() {
+                app.pages.current_mut().set_filter("");
+                app.settle();
+            } else if !app.pages.is_home() {
+                return perform::walk(app, super::history::Pages::back);
+            }
+        }
+        Action::HistoryBack => return perform::walk(app, super::history::Pages::back),
+        Action::HistoryForward => return perform::walk(app, super::history::Pages::forward),
+        Action::LastView => return perform::walk(app, super::history::Pages::last),
+        Action::Command => app.prompt = Some(Prompt::command(&app.world)),
+        Action::Filter => app.prompt = Some(Prompt::filter(app.page().filter().raw())),
+        Action::Help => {
+            let view = app.page().view();
+            app.push(Layer::Help(HelpLayer::new(view)));
+        }
+        Action::AbsoluteTimes => app.world.absolute = !app.world.absolute,
+        Action::Resync => {
+            app.say(Level::Info, "listing everything again");
+            return vec![Effect::Resync];
+        }
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Namespace(digit) => perform::namespace(app, digit),
+        Action::Approvals => return app.open_once(Page::approvals),
+        Action::Forwards => return app.open_once(Page::forwards),
+        _ => {}
+    }
+    Vec::new()
+}
+
+impl App {
+    /// Opens a page of a kind, unless that is what is shown.
+    pub(super) fn open_once(&mut self, make: impl Fn() -> Page) -> Vec<Effect> {
+        let page = make();
+        if std::mem::discriminant(&page) == std::mem::discriminant(self.page()) {
+            return Vec::new();
+        }
+        self.open(page)
+    }
+}

@@ -1,0 +1,404 @@
+//! The one table of keys: the program obeys it, the footer and the help show it.
+
+use std::fmt;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// One row down.
+    Down,
+    /// One row up.
+    Up,
+    /// To the first row.
+    Top,
+    /// To the last row.
+    Bottom,
+    /// One screen down.
+    PageDown,
+    /// One screen up.
+    PageUp,
+    /// Into the thing under the cursor.
+    Enter,
+    /// Back to where one came from.
+    Back,
+    /// Type a command.
+    Command,
+    /// Type a filter.
+    Filter,
+    /// Show the keys.
+    Help,
+    /// The next panel of the page.
+    NextPanel,
+    /// The previous panel of the page.
+    PreviousPanel,
+    /// Back in the history of views.
+    HistoryBack,
+    /// Forward in the history of views.
+    HistoryForward,
+    /// The view before this one.
+    LastView,
+    /// A namespace favourite; 0 is all.
+    Namespace(u8),
+    /// Copy the name under the cursor.
+    Copy,
+    /// Times absolute or relative.
+    AbsoluteTimes,
+    /// List everything again.
+    Resync,
+    /// To the shell; `fg` returns.
+    Suspend,
+    /// Back; at home, leave.
+    Quit,
+    /// Leave at once.
+    QuitNow,
+    /// Only what is not ok.
+    OnlyNotOk,
+    /// The sort column one to the left.
+    SortLeft,
+    /// The sort column one to the right.
+    SortRight,
+    /// Turn the sort order.
+    SortTurn,
+    /// Approve what waits.
+    Approve,
+    /// The approvals.
+    Approvals,
+    /// The log of the thing under the cursor.
+    Logs,
+    /// Forward a port to the thing under the cursor.
+    Forward,
+    /// The open forwards.
+    Forwards,
+    /// Stop the forward under the cursor.
+    Stop,
+    /// Hold the picture of the log, or go on.
+    Pause,
+    /// To the left, of text wider than the screen.
+    PanLeft,
+    /// To the right.
+    PanRight,
+    /// Choose another container.
+    Container,
+    /// The previous container's log, or the running one's again.
+    Previous,
+}
+
+/// A key with its modifiers, as the table names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The key.
+    pub code: KeyCode,
+    /// Modifiers; shift only where the key is no character.
+    pub modifiers: KeyModifiers,
+}
+
+impl Key {
+    /// A key without modifiers.
+    pub const fn plain(code: KeyCode) -> Self {
+        Self { code, modifiers: KeyModifiers::NONE }
+    }
+
+    /// A character.
+    pub const fn char(char: char) -> Self {
+        Self::plain(KeyCode::Char(char))
+    }
+
+    /// A character with control held.
+    pub const fn ctrl(char: char) -> Self {
+        Self { code: KeyCode::Char(char), modifiers: KeyModifiers::CONTROL }
+    }
+
+    /// A key that is no character, with shift held.
+    pub const fn shift(code: KeyCode) -> Self {
+        Self { code, modifiers: KeyModifiers::SHIFT }
+    }
+
+    /// The key of an event. Terminals differ in whether they tell of shift with a character: it is left out, the
+    /// character says it.
+    pub fn of(event: &KeyEvent) -> Self {
+        let mut modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
+        let mut code = event.code;
+        if let KeyCode::Char(char) = code {
+            modifiers -= KeyModifiers::SHIFT;
+            if modifiers.contains(KeyModifiers::CONTROL) {
+                code = KeyCode::Char(char.to_ascii_lowercase());
+            }
+        }
+        if code == KeyCode::BackTab {
+            modifiers -= KeyModifiers::SHIFT;
+        }
+        Self { code, modifiers }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.modifiers.contains(KeyModifiers::CONTROL) {
+            f.write_str("ctrl-")?;
+        }
+        if self.modifiers.contains(KeyModifiers::ALT) {
+            f.write_str("alt-")?;
+        }
+        if self.modifiers.contains(KeyModifiers::SHIFT) {
+            f.write_str("shift-")?;
+        }
+        match self.code {
+            KeyCode::Char(' ') => f.write_str("space"),
+            KeyCode::Char(char) => write!(f, "{char}"),
+            KeyCode::Enter => f.write_str("enter"),
+            KeyCode::Esc => f.write_str("esc"),
+            KeyCode::Tab => f.write_str("tab"),
+            KeyCode::BackTab => f.write_str("shift-tab"),
+            KeyCode::Up => f.write_str("up"),
+            KeyCode::Down => f.write_str("down"),
+            KeyCode::Left => f.write_str("left"),
+            KeyCode::Right => f.write_str("right"),
+            KeyCode::PageUp => f.write_str("PgUp"),
+            KeyCode::PageDown => f.write_str("PgDn"),
+            KeyCode::Home => f.write_str("home"),
+            KeyCode::End => f.write_str("end"),
+            KeyCode::Delete => f.write_str("delete"),
+            KeyCode::Backspace => f.write_str("backspace"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+/// Where a key works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Everywhere.
+    Global,
+    /// Every list of rows.
+    Table,
+    /// The applications.
+    Applications,
+    /// One application.
+    Application,
+    /// What waits for approval.
+    Approvals,
+    /// The joined clusters.
+    Clusters,
+    /// The pods.
+    Pods,
+    /// A log.
+    Logs,
+    /// The open forwards.
+    Forwards,
+}
+
+impl View {
+    /// Its name, for the help.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "everywhere",
+            Self::Table => "lists",
+            Self::Applications => "applications",
+            Self::Application => "application",
+            Self::Approvals => "approvals",
+            Self::Clusters => "clusters",
+            Self::Pods => "pods",
+            Self::Logs => "logs",
+            Self::Forwards => "forwards",
+        }
+    }
+
+    /// The tables that are looked into for a key pressed in this view, the view's own first.
+    fn chain(self) -> &'static [Self] {
+        match self {
+            Self::Global => &[Self::Global],
+            Self::Table => &[Self::Table, Self::Global],
+            Self::Applications => &[Self::Applications, Self::Table, Self::Global],
+            Self::Application => &[Self::Application, Self::Global],
+            Self::Approvals => &[Self::Approvals, Self::Table, Self::Global],
+            Self::Clusters => &[Self::Clusters, Self::Table, Self::Global],
+            Self::Pods => &[Self::Pods, Self::Table, Self::Global],
+            Self::Logs => &[Self::Logs, Self::Global],
+            Self::Forwards => &[Self::Forwards, Self::Table, Self::Global],
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binding {
+    /// Where it works.
+    pub view: View,
+    /// The keys; the first is the one that hints show.
+    pub keys: Vec<Key>,
+    /// What they do.
+    pub action: Action,
+    /// The word of the footer; empty: not shown there.
+    pub hint: &'static str,
+    /// The sentence of the help; empty: told together with the line above.
+    pub help: &'static str,
+}
+
+impl Binding {
+    /// Whether it changes something in a cluster, and is barred by `--readonly`.
+    pub fn writes(&self) -> bool {
+        matches!(self.action, Action::Approve)
+    }
+}
+
+/// The keys in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keymap {
+    bindings: Vec<Binding>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self { bindings: defaults() }
+    }
+}
+
+impl Keymap {
+    /// What a key does in a view: the view's own table shadows that of lists, and that the global one.
+    pub fn action(&self, view: View, key: Key) -> Option<Action> {
+        view.chain().iter().find_map(|table| {
+            self.bindings.iter().find(|line| line.view == *table && line.keys.contains(&key)).map(|line| line.action)
+        })
+    }
+
+    /// The lines that a view's help shows, the view's own first.
+    pub fn help(&self, view: View) -> impl Iterator<Item = &Binding> {
+        view.chain()
+            .iter()
+            .flat_map(|table| self.bindings.iter().filter(move |line| line.view == *table && !line.help.is_empty()))
+    }
+
+    /// The keys of a line that a table nearer to the view takes for something else.
+    pub fn shadowed(&self, view: View, line: &Binding) -> Vec<Key> {
+        line.keys.iter().copied().filter(|key| self.action(view, *key) != Some(line.action)).collect()
+    }
+
+    /// The lines that a view's footer shows, in order.
+    pub fn hints(&self, view: View) -> impl Iterator<Item = &Binding> {
+        view.chain()
+            .iter()
+            .flat_map(|table| self.bindings.iter().filter(move |line| line.view == *table && !line.hint.is_empty()))
+    }
+
+    /// The key shown for an action in a view.
+    pub fn key_of(&self, view: View, action: Action) -> Option<Key> {
+        view.chain().iter().find_map(|table| {
+            self.bindings
+                .iter()
+                .find(|line| line.view == *table && line.action == action)
+                .and_then(|line| line.keys.first().copied())
+        })
+    }
+}
+
+fn line(view: View, keys: &[Key], action: Action, hint: &'static str, help: &'static str) -> Binding {
+    Binding { view, keys: keys.to_vec(), action, hint, help }
+}
+
+fn defaults() -> Vec<Binding> {
+    use Action as A;
+    use KeyCode as C;
+    use View as V;
+    let mut table = vec![
+        line(V::Applications, &[Key::plain(C::Enter)], A::Enter, "open", "open the application"),
+        line(V::Applications, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
+        line(V::Applications, &[Key::char('l')], A::Logs, "logs", "log of one of its pods"),
+        line(V::Applications, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
+        line(V::Application, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
+        line(V::Application, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
+        line(V::Application, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
+        line(V::Application, &[Key::plain(C::Enter)], A::Enter, "", "fold or unfold; of a pod: its log"),
+        line(V::Application, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
+        line(V::Approvals, &[Key::char('a')], A::Approve, "approve", "approve the step under the cursor"),
+        line(V::Approvals, &[Key::plain(C::Enter)], A::Enter, "open", "open the application at that step"),
+        line(V::Approvals, &[Key::char('l')], A::Logs, "logs", "log of one of the application's pods"),
+        line(V::Approvals, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
+        line(V::Clusters, &[Key::plain(C::Enter)], A::Enter, "pods", "the pods of that cluster"),
+        line(V::Pods, &[Key::plain(C::Enter), Key::char('l')], A::Logs, "logs", "its log"),
+        line(V::Pods, &[Key::char('F')], A::Forward, "forward", "forward a port to it"),
+        line(V::Logs, &[Key::char(' ')], A::Pause, "pause", "hold the picture; lines go on being kept"),
+        line(V::Logs, &[Key::char('G'), Key::plain(C::End)], A::Bottom, "follow", "to the end, and follow"),
+        line(V::Logs, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
+        line(V::Logs, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
+        line(V::Logs, &[Key::char('o')], A::Container, "container", "choose another container"),
+        line(V::Logs, &[Key::char('p')], A::Previous, "previous", "the log of the container before its last restart"),
+        line(V::Forwards, &[Key::char('x'), Key::plain(C::Delete)], A::Stop, "stop", "stop the forward"),
+        line(V::Forwards, &[Key::char('c')], A::Copy, "copy URL", "copy its URL"),
+        line(V::Table, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
+        line(V::Table, &[Key::shift(C::Left)], A::SortLeft, "", "sort by the column to the left"),
+        line(V::Table, &[Key::shift(C::Right)], A::SortRight, "", "sort by the column to the right"),
+        line(V::Table, &[Key::char('O')], A::SortTurn, "", "turn the sort order"),
+        line(V::Global, &[Key::char('A')], A::Approvals, "approvals", "what waits for approval"),
+        line(V::Global, &[Key::char('f')], A::Forwards, "", "the open forwards"),
+        line(V::Global, &[Key::plain(C::Tab)], A::NextPanel, "", "next panel"),
+        line(V::Global, &[Key::plain(C::BackTab)], A::PreviousPanel, "", "previous panel"),
+        line(V::Global, &[Key::char('/')], A::Filter, "filter", "filter: text, !not, re:regex, ~fuzzy, column:text"),
+        line(V::Global, &[Key::char(':')], A::Command, "command", "command; tab completes, up and down are history"),
+        line(V::Global, &[Key::char('?')], A::Help, "help", "the keys that work here"),
+        line(V::Global, &[Key::plain(C::Esc)], A::Back, "", "back, with the cursor where it was"),
+        line(V::Global, &[Key::char('j'), Key::plain(C::Down)], A::Down, "", "down"),
+        line(V::Global, &[Key::char('k'), Key::plain(C::Up)], A::Up, "", "up"),
+        line(V::Global, &[Key::char('g'), Key::plain(C::Home)], A::Top, "", "to the first"),
+        line(V::Global, &[Key::char('G'), Key::plain(C::End)], A::Bottom, "", "to the last"),
+        line(V::Global, &[Key::plain(C::PageDown), Key::ctrl('f')], A::PageDown, "", "a screen down"),
+        line(V::Global, &[Key::plain(C::PageUp)], A::PageUp, "", "a screen up"),
+        line(V::Global, &[Key::char('[')], A::HistoryBack, "", "back in the history of views"),
+        line(V::Global, &[Key::char(']')], A::HistoryForward, "", "forward in the history of views"),
+        line(V::Global, &[Key::char('-')], A::LastView, "", "the view before this one, and back"),
+        line(V::Global, &[Key::char('0')], A::Namespace(0), "", "all namespaces; 1 to 9: those most used"),
+        line(V::Global, &[Key::char('c')], A::Copy, "", "copy the name"),
+        line(V::Global, &[Key::char('T')], A::AbsoluteTimes, "", "absolute or relative times"),
+        line(V::Global, &[Key::ctrl('r')], A::Resync, "", "list everything again"),
+        line(V::Global, &[Key::ctrl('z')], A::Suspend, "", "to the shell; fg returns"),
+        line(V::Global, &[Key::char('q')], A::Quit, "", "back; at home leave"),
+        line(V::Global, &[Key::ctrl('c')], A::QuitNow, "", "leave"),
+    ];
+    for digit in 1..=9_u8 {
+        table.push(line(V::Global, &[Key::char(char::from(b'0' + digit))], A::Namespace(digit), "", ""));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// tmux, screen and readline use these, or a slip on them costs dearly in other programs.
+    #[test]
+    fn nothing_sits_on_the_keys_of_multiplexers_and_no_single_key_destroys() {
+        for line in defaults() {
+            for barred in ['d', 'k', 'a', 'b'] {
+                assert!(!line.keys.contains(&Key::ctrl(barred)), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn within_one_table_a_key_means_one_thing() {
+        let lines = defaults();
+        for (at, line) in lines.iter().enumerate() {
+            for other in lines.iter().skip(at + 1).filter(|other| other.view == line.view) {
+                assert!(!line.keys.iter().any(|key| other.keys.contains(key)), "{line:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_views_own_key_shadows_and_help_says_so() {
+        let keymap = Keymap::default();
+        let copy = keymap.help(View::Forwards).find(|line| line.view == View::Global && line.action == Action::Copy);
+        assert!(copy.is_some());
+        assert_eq!(keymap.action(View::Logs, Key::char('G')), Some(Action::Bottom));
+        assert_eq!(keymap.action(View::Pods, Key::plain(KeyCode::Enter)), Some(Action::Logs));
+        assert_eq!(keymap.action(View::Applications, Key::char('3')), Some(Action::Namespace(3)));
+    }
+
+    #[test]
+    fn shift_is_told_by_the_character() {
+        let event = KeyEvent::new(KeyCode::Char('F'), KeyModifiers::SHIFT);
+        assert_eq!(Key::of(&event), Key::char('F'));
+        assert_eq!(Key::of(&KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT)), Key::plain(KeyCode::BackTab));
+    }
+}

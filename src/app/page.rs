@@ -1,0 +1,205 @@
+//! The pages: one file a view; cursor, filter and sort live in the page.
+
+pub mod applications;
+pub mod application;
+pub mod approvals;
+pub mod clusters;
+pub mod forwards;
+pub mod logs;
+pub mod pods;
+
+use crate::model::key::{AppKey, PodKey};
+
+use self::{
+    application::ApplicationPage, applications::ApplicationRows, approvals::ApprovalRows, clusters::ClusterRows,
+    forwards::ForwardRows, logs::LogPage, pods::PodRows,
+};
+use super::{
+    dialog::choose::Chooser,
+    effect::Effect,
+    filter::Filter,
+    keymap::{Action, View},
+    notice::Level,
+    table::Table,
+    world::World,
+};
+
+/// What a page shows.
+#[derive(Debug)]
+pub enum Page {
+    /// The applications: home.
+    Applications(Table<ApplicationRows>),
+    /// One application.
+    Application(Box<ApplicationPage>),
+    /// What waits for approval.
+    Approvals(Table<ApprovalRows>),
+    /// The clusters.
+    Clusters(Table<ClusterRows>),
+    /// The pods.
+    Pods(Table<PodRows>),
+    /// A log.
+    Logs(Box<LogPage>),
+    /// The open forwards.
+    Forwards(Table<ForwardRows>),
+}
+
+/// What a page or a layer wants done; it does nothing itself but to its own state.
+#[derive(Debug)]
+pub enum Wish {
+    /// To another page.
+    Open(Box<Page>),
+    /// To another page in the place of this one.
+    Replace(Box<Page>),
+    /// One of several things is to be chosen.
+    Choose(Box<Chooser>),
+    /// The layer on top has done its work.
+    Close,
+    /// Approve what waits in an application; the step by id where one is meant.
+    Approve(AppKey, Option<crate::model::key::Text>),
+    /// The log of one of an application's pods.
+    LogsOfApp(AppKey),
+    /// The log of a pod; the container where one is meant.
+    LogsOfPod(PodKey, Option<crate::model::key::Text>),
+    /// Choose a target of an application, or of one of its pods.
+    Forward(AppKey, Option<PodKey>),
+    /// Put text into the clipboard.
+    Copy(String),
+    /// Say something.
+    Say(Level, String),
+    /// Open a forward to a target.
+    StartForward(crate::model::forward::ForwardTarget),
+    /// Stop a forward.
+    StopForward(super::message::ForwardId),
+    /// Write, unless a write to that object is under way.
+    Write(AppKey, crate::model::action::Action),
+}
+
+/// What came of a key: whether it was taken, and what is wished.
+#[derive(Debug, Default)]
+pub struct Reaction {
+    /// Whether the key meant something here.
+    pub taken: bool,
+    /// What is to be done.
+    pub wishes: Vec<Wish>,
+}
+
+impl Reaction {
+    /// Taken, with nothing more to do.
+    pub fn taken() -> Self {
+        Self { taken: true, wishes: Vec::new() }
+    }
+
+    /// Not a key of this place.
+    pub fn ignored() -> Self {
+        Self::default()
+    }
+
+    /// Taken, with a wish.
+    pub fn wish(wish: Wish) -> Self {
+        Self { taken: true, wishes: vec![wish] }
+    }
+
+    /// Taken when the place said so.
+    pub fn when(taken: bool) -> Self {
+        Self { taken, wishes: Vec::new() }
+    }
+}
+
+/// Delegates to whichever table a page holds.
+macro_rules! each {
+    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr) => {
+        match $page {
+            Page::Applications($table) => $on_table,
+            Page::Approvals($table) => $on_table,
+            Page::Clusters($table) => $on_table,
+            Page::Pods($table) => $on_table,
+            Page::Forwards($table) => $on_table,
+            Page::Application($app) => $on_app,
+            Page::Logs($log) => $on_log,
+        }
+    };
+}
+
+impl Page {
+    /// Home.
+    pub fn home() -> Self {
+        Self::Applications(Table::new(ApplicationRows))
+    }
+
+    /// What waits for approval.
+    pub fn approvals() -> Self {
+        Self::Approvals(Table::new(ApprovalRows))
+    }
+
+    /// The clusters.
+    pub fn clusters() -> Self {
+        Self::Clusters(Table::new(ClusterRows))
+    }
+
+    /// The open forwards.
+    pub fn forwards() -> Self {
+        Self::Forwards(Table::new(ForwardRows))
+    }
+
+    /// Which keys work here.
+    pub fn view(&self) -> View {
+        match self {
+            Self::Applications(_) => View::Applications,
+            Self::Application(_) => View::Application,
+            Self::Approvals(_) => View::Approvals,
+            Self::Clusters(_) => View::Clusters,
+            Self::Pods(_) => View::Pods,
+            Self::Logs(_) => View::Logs,
+            Self::Forwards(_) => View::Forwards,
+        }
+    }
+
+    /// Brings what is shown up to what is known.
+    pub fn settle(&mut self, world: &World) {
+        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {});
+    }
+
+    /// Obeys a key.
+    pub fn on_action(&mut self, action: Action, world: &World) -> Reaction {
+        match self {
+            Self::Applications(table) => applications::on_action(table, action, world),
+            Self::Application(page) => page.on_action(action, world),
+            Self::Approvals(table) => approvals::on_action(table, action, world),
+            Self::Clusters(table) => clusters::on_action(table, action, world),
+            Self::Pods(table) => pods::on_action(table, action, world),
+            Self::Logs(page) => page.on_action(action, world),
+            Self::Forwards(table) => forwards::on_action(table, action, world),
+        }
+    }
+
+    /// The filter in force.
+    pub fn filter(&self) -> &Filter {
+        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter())
+    }
+
+    /// Takes a filter as it is typed.
+    pub fn set_filter(&mut self, raw: &str) {
+        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw));
+    }
+
+    /// Takes where the list was drawn.
+    pub fn on_drawn(&mut self, offset: usize, height: usize) {
+        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height));
+    }
+
+    /// The page comes into sight: again or for the first time.
+    pub fn on_enter(&mut self, world: &mut World) -> Vec<Effect> {
+        match self {
+            Self::Logs(page) => page.on_enter(world),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The page goes out of sight.
+    pub fn on_leave(&mut self) -> Vec<Effect> {
+        match self {
+            Self::Logs(page) => page.on_leave(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The pods of all applications, in every cluster.
+
+use jiff::Timestamp;
+
+use crate::{
+    app::{
+        keymap::Action,
+        page::{Reaction, Wish},
+        table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
+        world::World,
+    },
+    model::{
+        delta::Query,
+        health::Health,
+        key::{AppKey, ClusterId, PodKey},
+        pod::Pod,
+    },
+};
+
+/// The rows: one a pod.
+#[derive(Clone, Debug)]
+pub struct PodRows {
+    /// Only those of one application.
+    pub app: Option<AppKey>,
+    /// Only those in one cluster.
+    pub cluster: Option<ClusterId>,
+}
+
+const CLUSTER: usize = 0;
+const NAMESPACE: usize = 1;
+const APP: usize = 2;
+const COMPONENT: usize = 3;
+const NAME: usize = 4;
+const READY: usize = 5;
+const STATUS: usize = 6;
+const RESTARTS: usize = 7;
+const NODE: usize = 8;
+
+const COLUMNS: &[Column] = &[
+    Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 8, drop: 2 },
+    Column { title: "NAMESPACE", min: 8, max: 24, right: false, narrow: 16, drop: 12 },
+    Column { title: "APP", min: 8, max: 24, right: false, narrow: 17, drop: 14 },
+    Column { title: "COMPONENT", min: 9, max: 24, right: false, narrow: 18, drop: 20 },
+    Column { title: "NAME", min: 18, max: 60, right: false, narrow: 3, drop: 0 },
+    Column { title: "READY", min: 5, max: 7, right: true, narrow: 0, drop: 4 },
+    Column { title: "STATUS", min: 12, max: 40, right: false, narrow: 1, drop: 0 },
+    Column { title: "RESTARTS", min: 8, max: 8, right: true, narrow: 0, drop: 10 },
+    Column { title: "NODE", min: 8, max: 30, right: false, narrow: 19, drop: 22 },
+    Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 6 },
+];
+
+impl PodRows {
+    fn pod<'a>(world: &'a World, key: &PodKey) -> Option<&'a Pod> {
+        world.store.pod(key)
+    }
+}
+
+impl Rows for PodRows {
+    type Key = PodKey;
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn keys(&self, world: &World) -> Vec<PodKey> {
+        let of_cluster = |pod: &&Pod| self.cluster.as_ref().is_none_or(|cluster| pod.key.cluster == *cluster);
+        if let Some(app) = &self.app {
+            return world.store.pods_of(app).filter(of_cluster).map(|pod| pod.key.clone()).collect();
+        }
+        let pods = world.store.pods().filter(|pod| world.shows_pod(pod)).filter(of_cluster);
+        pods.map(|pod| pod.key.clone()).collect()
+    }
+
+    fn cell(&self, world: &World, key: &PodKey, column: usize) -> Cell {
+        let Some(pod) = Self::pod(world, key) else { return Cell::new() };
+        match column {
+            CLUSTER => vec![Part::plain(key.cluster.as_str())],
+            NAMESPACE => vec![Part::dim(&*key.namespace)],
+            APP => vec![Part::dim(&*pod.owner.app)],
+            COMPONENT => vec![Part::dim(&*pod.owner.component)],
+            NAME => vec![Part::plain(&*key.name)],
+            READY => vec![Part::dim(format!("{}/{}", pod.ready, pod.total))],
+            STATUS => status(world, pod),
+            RESTARTS => vec![Part::dim(pod.restarts.to_string())],
+            NODE => vec![Part::dim(if pod.node.is_empty() { "-" } else { &pod.node })],
+            _ => vec![Part::Ago(pod.created_at, Tone::Dim)],
+        }
+    }
+
+    fn health(&self, world: &World, key: &PodKey) -> Health {
+        if world.stale_since(&key.cluster).is_some() {
+            return Health::Unknown;
+        }
+        Self::pod(world, key).map_or(Health::Gone, |pod| pod.health)
+    }
+
+    fn stale(&self, world: &World, key: &PodKey) -> Option<Timestamp> {
+        world.stale_since(&key.cluster)
+    }
+
+    fn reason(&self, world: &World, key: &PodKey) -> Option<String> {
+        let pod = Self::pod(world, key)?;
+        (pod.health != Health::Ok && !pod.message.is_empty()).then(|| pod.message.to_string())
+    }
+
+    fn empty(&self, world: &World) -> String {
+        let what = match (&self.app, &self.cluster) {
+            (Some(app), _) => format!("pods of {app}"),
+            (None, Some(cluster)) => format!("pods of applications in {cluster}"),
+            (None, None) => "pods of applications".to_owned(),
+        };
+        world.why_empty(&what, |query| matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_)))
+    }
+
+    fn sort_key(&self, world: &World, key: &PodKey, column: usize) -> SortKey {
+        let Some(pod) = Self::pod(world, key) else { return SortKey::Number(0) };
+        let text = |text: &str| SortKey::Text(text.to_lowercase());
+        match column {
+            CLUSTER => text(key.cluster.as_str()),
+            NAMESPACE => text(&key.namespace),
+            APP => text(&pod.owner.app),
+            COMPONENT => text(&pod.owner.component),
+            NAME => text(&key.name),
+            READY => SortKey::Number(i64::from(pod.ready) - i64::from(pod.total)),
+            STATUS => SortKey::Text(format!("{}{}", pod.health as u8, pod.status)),
+            RESTARTS => SortKey::Number(i64::from(pod.restarts)),
+            NODE => text(&pod.node),
+            _ => SortKey::Time(pod.created_at),
+        }
+    }
+}
+
+/// A pod's STATUS behind its mark; of a cluster that does not answer: with how old it is.
+pub fn status(world: &World, pod: &Pod) -> Cell {
+    let stale = world.stale_since(&pod.key.cluster).is_some();
+    let mut cell = vec![Part::Mark(if stale { Health::Unknown } else { pod.health }), Part::plain(" ")];
+    cell.extend(status_words(world, pod));
+    cell
+}
+
+/// The same without the mark.
+pub fn status_words(world: &World, pod: &Pod) -> Cell {
+    if let Some(since) = world.stale_since(&pod.key.cluster) {
+        return vec![Part::dim(format!("{} stale ", pod.status)), Part::Ago(Some(since), Tone::Dim)];
+    }
+    let tone = if pod.health == Health::Ok { Tone::Dim } else { Tone::Health(pod.health) };
+    vec![Part::Text(pod.status.to_string(), tone)]
+}
+
+/// Obeys a key.
+pub fn on_action(table: &mut Table<PodRows>, action: Action, world: &World) -> Reaction {
+    if table.on_action(action) {
+        return Reaction::taken();
+    }
+    let Some(key) = table.selected().cloned() else { return Reaction::ignored() };
+    Reaction::wish(match action {
+        Action::Logs => Wish::LogsOfPod(key, None),
+        Action::Forward => match world.store.pod(&key).and_then(|pod| world.store.owner_of(pod)) {
+            Some(app) => Wish::Forward(app, Some(key)),
+            None => return Reaction::wish(Wish::Say(
+                crate::app::notice::Level::Info,
+                format!("{key} belongs to no application that is known: nothing to offer"),
+            )),
+        },
+        Action::Copy => Wish::Copy(key.name.to_string()),
+        _ => return Reaction::ignored(),
+    })
+}

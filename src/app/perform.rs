@@ -1,0 +1,356 @@
+//! What pages, layers and commands wish for, turned into state and effects.
+
+use crate::model::{
+    delta::Query,
+    forward::{ForwardState, ForwardTarget, preferred_local_port},
+    health::Health,
+    key::{AppKey, PodKey, Text},
+};
+
+use super::{
+    App,
+    command::{self, Command},
+    dialog::{
+        Layer,
+        approve::ApproveDialog,
+        choose::{Choice, Chooser, Row},
+        help::HelpLayer,
+    },
+    effect::Effect,
+    history::Pages,
+    message::{ForwardId, TaskId},
+    notice::Level,
+    page::{
+        Page, Wish,
+        application::ApplicationPage,
+        forwards,
+        logs::{LogPage, choose_container},
+        pods::PodRows,
+    },
+    table::Table,
+    world::Forward,
+};
+
+/// Fulfils wishes in order.
+pub(super) fn all(app: &mut App, wishes: Vec<Wish>) -> Vec<Effect> {
+    wishes.into_iter().flat_map(|wish| one(app, wish)).collect()
+}
+
+fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
+    match wish {
+        Wish::Open(page) => return app.open(*page),
+        Wish::Replace(page) => {
+            let mut effects = app.pages.current_mut().on_leave();
+            app.pages.replace(*page);
+            effects.extend(app.enter());
+            return effects;
+        }
+        Wish::Choose(chooser) => app.push(Layer::Choose(chooser)),
+        Wish::Close => {
+            app.layers.pop();
+        }
+        Wish::Approve(key, step) => approve(app, &key, step),
+        Wish::LogsOfApp(key) => return logs_of_app(app, &key),
+        Wish::LogsOfPod(pod, container) => return logs_of_pod(app, pod, container),
+        Wish::Forward(key, pod) => return find_targets(app, key, pod.as_ref()),
+        Wish::Copy(text) => {
+            let task = app.world.next_id();
+            return vec![Effect::Copy(task, text)];
+        }
+        Wish::Say(level, text) => app.say(level, &text),
+        Wish::StartForward(target) => return start_forward(app, target),
+        Wish::StopForward(id) => return stop_forward(app, id),
+        Wish::Write(key, action) => {
+            // The guard against a second write stands where the first one begins.
+            if app.world.writes.contains_key(&key) {
+                app.say(Level::Bad, &format!("a write to {key} is under way: wait for its outcome"));
+                return Vec::new();
+            }
+            let task = app.world.next_id();
+            app.say(Level::Info, &format!("approving {key}"));
+            app.world.writes.insert(key, task);
+            app.world.touch();
+            return vec![Effect::Act(task, action)];
+        }
+    }
+    Vec::new()
+}
+
+/// Runs a typed command.
+pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
+    let command = match command::parse(line) {
+        Ok(command) => command,
+        Err(error) => {
+            app.say(Level::Bad, &error);
+            return Vec::new();
+        }
+    };
+    match command {
+        Command::Applications => app.open_once(Page::home),
+        Command::Application(name) => with_app(app, &name, |app, key| {
+            app.open(Page::Application(Box::new(ApplicationPage::new(key))))
+        }),
+        Command::Approvals => app.open_once(Page::approvals),
+        Command::Clusters => app.open_once(Page::clusters),
+        Command::Pods(None) => app.open(Page::Pods(Table::new(PodRows { app: None, cluster: None }))),
+        Command::Pods(Some(name)) => with_app(app, &name, |app, key| {
+            app.open(Page::Pods(Table::new(PodRows { app: Some(key), cluster: None })))
+        }),
+        Command::Forwards => app.open_once(Page::forwards),
+        Command::Logs(Some(name)) => {
+            let pod = app.world.store.pods().find(|pod| *pod.key.name == *name).map(|pod| pod.key.clone());
+            match pod {
+                Some(pod) => logs_of_pod(app, pod, None),
+                None => bad(app, &format!("no pod \"{name}\" is known")),
+            }
+        }
+        Command::Logs(None) => key_on_page(app, super::keymap::Action::Logs),
+        Command::Approve(Some(name)) => with_app(app, &name, |app, key| {
+            approve(app, &key, None);
+            Vec::new()
+        }),
+        Command::Approve(None) => key_on_page(app, super::keymap::Action::Approve),
+        Command::Namespace(name) => {
+            set_namespace(app, name.as_deref().map(Into::into));
+            Vec::new()
+        }
+        Command::Help => {
+            let view = app.page().view();
+            app.push(Layer::Help(HelpLayer::new(view)));
+            Vec::new()
+        }
+        Command::Resync => vec![Effect::Resync],
+        Command::Quit => vec![Effect::Quit],
+    }
+}
+
+fn bad(app: &mut App, text: &str) -> Vec<Effect> {
+    app.say(Level::Bad, text);
+    Vec::new()
+}
+
+/// A command without a name means the thing under the cursor, as its key does.
+fn key_on_page(app: &mut App, action: super::keymap::Action) -> Vec<Effect> {
+    let reaction = app.pages.current_mut().on_action(action, &app.world);
+    if reaction.taken { all(app, reaction.wishes) } else { bad(app, "nothing for that under the cursor: give a name") }
+}
+
+fn with_app(app: &mut App, name: &str, then: impl FnOnce(&mut App, AppKey) -> Vec<Effect>) -> Vec<Effect> {
+    let mut found = app.world.find_app(name);
+    match found.len() {
+        0 => {
+            let near = app
+                .world
+                .keys()
+                .min_by_key(|key| strsim::damerau_levenshtein(&key.name, name.rsplit('/').next().unwrap_or(name)));
+            let near = near.map_or_else(String::new, |key| format!("; the nearest is \"{key}\""));
+            bad(app, &format!("no application \"{name}\"{near}"))
+        }
+        1 => then(app, found.remove(0)),
+        _ => {
+            let names: Vec<String> = found.iter().map(ToString::to_string).collect();
+            bad(app, &format!("\"{name}\" is ambiguous: {}", names.join(", ")))
+        }
+    }
+}
+
+/// Walks the history of views.
+pub(super) fn walk(app: &mut App, step: impl Fn(&mut Pages) -> bool) -> Vec<Effect> {
+    let mut effects = app.pages.current_mut().on_leave();
+    step(&mut app.pages);
+    effects.extend(app.enter());
+    effects
+}
+
+/// Shows the namespace of a digit.
+pub(super) fn namespace(app: &mut App, digit: u8) {
+    if digit == 0 {
+        set_namespace(app, None);
+        return;
+    }
+    match app.world.favourite(digit) {
+        Some(name) => set_namespace(app, Some(name)),
+        None => app.say(Level::Info, &format!("there is no namespace {digit}")),
+    }
+}
+
+fn set_namespace(app: &mut App, name: Option<Text>) {
+    let unknown = name.as_ref().filter(|name| !app.world.keys().any(|key| key.namespace == **name)).cloned();
+    match (&name, unknown) {
+        (_, Some(name)) => app.say(Level::Info, &format!("namespace {name}, in which no application is known")),
+        (Some(name), None) => app.say(Level::Info, &format!("namespace {name}; 0 shows all")),
+        (None, None) => app.say(Level::Info, "all namespaces"),
+    }
+    app.world.set_namespace(name);
+    app.settle();
+}
+
+/// Opens the dialog that asks, or says why there is nothing to ask.
+fn approve(app: &mut App, key: &AppKey, step: Option<Text>) {
+    if let Some(reason) = &app.world.readonly {
+        let text = format!("nothing is written here: {reason}");
+        app.say(Level::Bad, &text);
+        return;
+    }
+    if app.world.writes.contains_key(key) {
+        app.say(Level::Info, &format!("a write to {key} is under way"));
+        return;
+    }
+    let Some(waiting) = app.world.waiting(key) else {
+        let status = app.world.standing(key).map_or("not known", |standing| &standing.status);
+        let text = format!("nothing waits in {key}: {status}");
+        app.say(Level::Info, &text);
+        return;
+    };
+    if step.is_none() && waiting.gates.len() > 1 {
+        let count = waiting.gates.len();
+        let mut rows: Vec<Row> = waiting
+            .gates
+            .iter()
+            .map(|gate| Row {
+                choice: Choice::Gate(key.clone(), Some(gate.step.name.clone())),
+                cells: vec![gate.step.name.to_string(), gate.reason.as_str().to_owned()],
+            })
+            .collect();
+        rows.push(Row {
+            choice: Choice::Gate(key.clone(), None),
+            cells: vec![format!("all {count} of them"), String::new()],
+        });
+        let chooser = Chooser::new(format!("approve which step of {key}?"), &["STEP", "WAITS FOR"], rows);
+        app.push(Layer::Choose(Box::new(chooser)));
+        return;
+    }
+    if let Some(dialog) = ApproveDialog::new(&app.world, key, step.as_ref()) {
+        app.push(Layer::Approve(Box::new(dialog)));
+    }
+}
+
+fn logs_of_app(app: &mut App, key: &AppKey) -> Vec<Effect> {
+    let pods: Vec<_> = app.world.store.pods_of(key).collect();
+    match &pods[..] {
+        [] => {
+            let why = app
+                .world
+                .why_empty(&format!("pods of {key}"), |query| matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_)));
+            app.say(Level::Info, &why);
+            Vec::new()
+        }
+        [pod] => {
+            let pod = pod.key.clone();
+            logs_of_pod(app, pod, None)
+        }
+        _ => {
+            let rows = pods.iter().map(|pod| Row {
+                choice: Choice::Pod(pod.key.clone()),
+                cells: vec![
+                    pod.key.cluster.to_string(),
+                    pod.key.namespace.to_string(),
+                    pod.key.name.to_string(),
+                    if pod.health == Health::Ok { pod.status.to_string() } else { format!("{} !", pod.status) },
+                ],
+            });
+            let columns = &["CLUSTER", "NAMESPACE", "POD", "STATUS"];
+            let chooser = Chooser::new(format!("log of which pod of {key}?"), columns, rows.collect());
+            app.push(Layer::Choose(Box::new(chooser)));
+            Vec::new()
+        }
+    }
+}
+
+fn logs_of_pod(app: &mut App, pod: PodKey, container: Option<Text>) -> Vec<Effect> {
+    let row = app.world.store.pod(&pod);
+    let plain = row.map_or(0, |row| row.containers.iter().filter(|container| !container.init).count());
+    if container.is_none() && plain > 1 {
+        if let Some(row) = row {
+            let chooser = choose_container(row);
+            app.push(Layer::Choose(Box::new(chooser)));
+        }
+        return Vec::new();
+    }
+    let first = row.and_then(|row| row.containers.iter().find(|container| !container.init));
+    let container = container.or_else(|| first.map(|container| container.name.clone())).unwrap_or_default();
+    let page = Page::Logs(Box::new(LogPage::new(pod, container)));
+    // Another container of a pod takes the place of the first.
+    if matches!(app.page(), Page::Logs(_)) { one(app, Wish::Replace(Box::new(page))) } else { app.open(page) }
+}
+
+fn find_targets(app: &mut App, key: AppKey, pod: Option<&PodKey>) -> Vec<Effect> {
+    let task = app.world.next_id();
+    let mut chooser = Chooser::targets(format!("forward to which port of {key}?"), task);
+    if let Some(pod) = pod {
+        // The pod under the cursor is what is meant; emptying the line shows the others.
+        chooser.line.set(&pod.name);
+    }
+    app.push(Layer::Choose(Box::new(chooser)));
+    vec![Effect::FindTargets(task, key)]
+}
+
+/// The targets that a search found.
+pub(super) fn on_targets(app: &mut App, task: TaskId, targets: Vec<ForwardTarget>, notes: Vec<String>) {
+    for layer in &mut app.layers {
+        if let Layer::Choose(chooser) = layer {
+            chooser.on_targets(task, targets, notes);
+            return;
+        }
+    }
+}
+
+fn start_forward(app: &mut App, target: ForwardTarget) -> Vec<Effect> {
+    let is_open = |state: &ForwardState| !matches!(state, ForwardState::Failed { .. } | ForwardState::Stopped);
+    let open = app.world.forwards.iter().find(|forward| forward.target == target && is_open(&forward.state));
+    if let Some(url) = open.map(forwards::url) {
+        let url = url.map_or_else(String::new, |url| format!(": {url}"));
+        app.say(Level::Info, &format!("that forward is open already{url}"));
+        return Vec::new();
+    }
+    let id = app.world.next_id();
+    let local_port = preferred_local_port(target.port);
+    let since = app.world.now;
+    app.world.forwards.push(Forward { id, target: target.clone(), state: ForwardState::Connecting, since });
+    app.world.touch();
+    vec![Effect::StartForward { id, target, local_port }]
+}
+
+fn stop_forward(app: &mut App, id: ForwardId) -> Vec<Effect> {
+    let Some(at) = app.world.forwards.iter().position(|forward| forward.id == id) else { return Vec::new() };
+    let over = app
+        .world
+        .forwards
+        .get(at)
+        .is_some_and(|forward| matches!(forward.state, ForwardState::Failed { .. } | ForwardState::Stopped));
+    app.world.touch();
+    if over {
+        // Pressed on one that is over, it takes the row away.
+        app.world.forwards.remove(at);
+        return Vec::new();
+    }
+    vec![Effect::StopForward(id)]
+}
+
+/// A forward stands otherwise.
+pub(super) fn on_forward(app: &mut App, id: ForwardId, state: ForwardState) -> Vec<Effect> {
+    let Some(forward) = app.world.forwards.iter_mut().find(|forward| forward.id == id) else {
+        return Vec::new();
+    };
+    let first = matches!(forward.state, ForwardState::Connecting);
+    forward.state = state;
+    let target = format!("{} in {}", forward.target.name, forward.target.cluster);
+    let said = match (&forward.state, forwards::url(forward)) {
+        (ForwardState::Active { .. }, Some(url)) if first => Some((Level::Good, format!("{url} reaches {target}"))),
+        (ForwardState::Failed { reason }, _) => Some((Level::Bad, format!("forward to {target} failed: {reason}"))),
+        (ForwardState::Stopped, _) => Some((Level::Info, format!("forward to {target} stopped"))),
+        _ => None,
+    };
+    app.world.touch();
+    if let Some((level, text)) = said {
+        app.say(level, &text);
+    }
+    Vec::new()
+}
+
+/// Time passed, or the world changed: the layer on top looks again.
+pub(super) fn on_change(app: &mut App) -> Vec<Effect> {
+    let Some(layer) = app.layers.last_mut() else { return Vec::new() };
+    let reaction = layer.on_change(&app.world, &app.burst);
+    all(app, reaction.wishes)
+}

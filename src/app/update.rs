@@ -1,0 +1,65 @@
+//! One message in, work out. Dispatch only: what a message means is decided where its state lives.
+
+use crate::model::delta::Delta;
+
+use super::{
+    App,
+    effect::Effect,
+    input,
+    message::Message,
+    notice::{Level, Notice},
+    page::Page,
+    perform,
+};
+
+/// Takes one thing that happened; answers with the work to be done.
+pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
+    match message {
+        Message::Input(event, at) => {
+            app.world.now = at;
+            input::on_event(app, event)
+        }
+        Message::Deltas(deltas) => on_deltas(app, deltas),
+        Message::Log(stream, events) => {
+            if let Page::Logs(page) = app.pages.current_mut() {
+                page.on_log(stream, events);
+            }
+            Vec::new()
+        }
+        Message::Forward(id, state) => perform::on_forward(app, id, state),
+        Message::Targets(task, targets, notes) => {
+            perform::on_targets(app, task, targets, notes);
+            Vec::new()
+        }
+        Message::Done(task, outcome) => {
+            app.world.writes.retain(|_, write| *write != task);
+            app.world.touch();
+            app.notice = Some(Notice::of(&outcome, app.world.now));
+            Vec::new()
+        }
+        Message::Tick(at) => {
+            app.world.now = at;
+            perform::on_change(app)
+        }
+        Message::Drawn(at) => {
+            app.world.now = app.world.now.max(at);
+            if app.layer_drawn
+                && let Some(layer) = app.layers.last_mut()
+            {
+                layer.on_drawn(at);
+            }
+            perform::on_change(app)
+        }
+    }
+}
+
+fn on_deltas(app: &mut App, deltas: Vec<Delta>) -> Vec<Effect> {
+    for delta in &deltas {
+        if let Delta::Notice(text) = delta {
+            app.say(Level::Info, text);
+        }
+    }
+    app.world.store.apply_all(deltas);
+    // A dialog says at once when what it asks about is not so any more.
+    if app.layers.is_empty() { Vec::new() } else { perform::on_change(app) }
+}

@@ -1,0 +1,340 @@
+//! The two lines above a page and the one below: where one is, how the world stands, which keys work.
+
+use ratatui::layout::Rect;
+
+use crate::{
+    app::{
+        App,
+        notice::Level,
+        page::{Page, applications::short_revision},
+        prompt::{Kind, Prompt},
+        table::{Part, Rows, Table, Tone},
+    },
+    model::{cluster::LinkState, health::Health, key::AppKey},
+};
+
+use super::{
+    paint::{Paint, Run, width},
+    text,
+    theme::Role,
+};
+
+/// Header, body, footer.
+pub(super) fn rows(area: Rect) -> [Rect; 3] {
+    let header = Rect { height: 2, ..area };
+    let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
+    let footer = Rect { y: area.bottom() - 1, height: 1, ..area };
+    [header, body, footer]
+}
+
+/// What is shown where nothing fits.
+pub(super) fn too_small(paint: &mut Paint<'_>, area: Rect) {
+    let style = paint.role(Role::Text);
+    let (width, height) = super::SMALLEST;
+    let sentence = format!("too small: {}x{}, at least {width}x{height}", area.width, area.height);
+    for (line, y) in text::wrap(&sentence, usize::from(area.width)).iter().zip(area.y..area.bottom()) {
+        paint.text(area.x, y, area.width, line, style);
+    }
+}
+
+/// Where one is, and how the world stands.
+pub(super) fn header(app: &App, paint: &mut Paint<'_>, area: Rect) {
+    let right = session(app, paint);
+    line(paint, area.x, area.y, area.width, |paint, room| hub_and_counts(app, paint, room), &right);
+    let title = title(app, paint);
+    let clusters = clusters(app, paint);
+    line(paint, area.x, area.y + 1, area.width, |_, _| title, &clusters);
+}
+
+/// A line of a left and a right part; the right one goes first where room is short.
+fn line(
+    paint: &mut Paint<'_>,
+    x: u16,
+    y: u16,
+    total: u16,
+    left: impl FnOnce(&mut Paint<'_>, u16) -> Vec<Run>,
+    right: &[Run],
+) {
+    let total = total.saturating_sub(2);
+    let wide = width(right);
+    let mut room = if wide == 0 { total } else { total.saturating_sub(wide + 2) };
+    let runs = left(paint, room);
+    // A left part that is cut takes more than half of the line only where the right one is short.
+    room = room.max(width(&runs).min(total / 2));
+    let used = paint.put(x + 1, y, room, &runs, None);
+    let from = total.saturating_sub(wide).max(if wide == 0 { 0 } else { used + 2 });
+    if from < total {
+        paint.put(x + 1 + from, y, total - from, right, None);
+    }
+}
+
+fn hub_and_counts(app: &App, paint: &mut Paint<'_>, room: u16) -> Vec<Run> {
+    let world = &app.world;
+    let mut runs = paint.runs(&vec![
+        Part::Text("lateen".to_owned(), Tone::Accent),
+        Part::Text(format!("  {}", world.hub), Tone::Strong),
+    ]);
+    if !world.user.is_empty() && room >= 70 {
+        runs.extend(paint.runs(&vec![Part::dim(format!(" ({})", world.user))]));
+    }
+    let counts = world.store.counts();
+    let total = counts.total();
+    let order = [
+        Health::Ok,
+        Health::Progressing,
+        Health::Pending,
+        Health::Waiting,
+        Health::Failed,
+        Health::Unknown,
+        Health::Gone,
+    ];
+    let mut long = vec![Part::plain(format!("   {total} apps"))];
+    let mut short = vec![Part::plain(format!("  {total}"))];
+    for class in order.into_iter().filter(|class| counts.get(*class) > 0) {
+        let count = counts.get(class);
+        let tone = if class == Health::Ok { Tone::Dim } else { Tone::Health(class) };
+        long.push(Part::Text(format!("   {count} {}", class.as_str()), tone));
+        short.push(Part::plain("  "));
+        short.push(Part::Mark(class));
+        short.push(Part::Text(count.to_string(), tone));
+    }
+    let (long, short) = (paint.runs(&long), paint.runs(&short));
+    let fits = width(&runs) + width(&long) <= room;
+    runs.extend(if fits { long } else { short });
+    runs
+}
+
+/// What the session has open, and what it may not do.
+fn session(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
+    let mut parts = Vec::new();
+    if app.world.readonly.is_some() {
+        parts.push(Part::Text("readonly".to_owned(), Tone::Strong));
+    }
+    let forwards = app.world.forwards.iter().filter(|forward| {
+        use crate::model::forward::ForwardState as State;
+        !matches!(forward.state, State::Failed { .. } | State::Stopped)
+    });
+    let count = forwards.count();
+    if count > 0 {
+        let gap = if parts.is_empty() { "" } else { "  " };
+        parts.push(Part::Text(format!("{gap}fwd {count}"), Tone::Accent));
+    }
+    paint.runs(&parts)
+}
+
+fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
+    let world = &app.world;
+    let mut parts = Vec::new();
+    let namespace = world.namespace().map_or("all namespaces".to_owned(), |name| format!("namespace {name}"));
+    match app.page() {
+        Page::Applications(table) => list(&mut parts, "applications", Some(&namespace), table),
+        Page::Approvals(table) => {
+            list(&mut parts, "approvals", Some(&namespace), table);
+            parts.push(Part::dim(" waiting"));
+        }
+        Page::Clusters(table) => list(&mut parts, "clusters", None, table),
+        Page::Pods(table) => {
+            let scope = match (&table.rows.app, &table.rows.cluster) {
+                (Some(app), _) => app.to_string(),
+                (None, Some(cluster)) => format!("{cluster} · {namespace}"),
+                (None, None) => namespace,
+            };
+            list(&mut parts, "pods", Some(&scope), table);
+        }
+        Page::Forwards(table) => list(&mut parts, "forwards", None, table),
+        Page::Application(page) => {
+            let from = app.pages.trail().last().map_or("applications", |page| page.view().as_str());
+            parts.push(Part::dim(format!("{from} › ")));
+            application(app, &mut parts, &page.app);
+            filtered(&mut parts, page.filter().raw(), page.only_not_ok());
+        }
+        Page::Logs(page) => {
+            parts.push(Part::dim("logs · "));
+            parts.push(Part::Text(page.pod.to_string(), Tone::Strong));
+            if !page.container.is_empty() {
+                parts.push(Part::dim(format!(" · {}", page.container)));
+            }
+            if page.previous {
+                parts.push(Part::Text(" · previous".to_owned(), Tone::Strong));
+            }
+            match (page.held(), page.has_ended()) {
+                (Some(new), _) => parts.push(Part::Text(format!(" · paused, +{new} new"), Tone::Accent)),
+                (None, true) => parts.push(Part::dim(" · ended")),
+                (None, false) => parts.push(Part::dim(" · follow")),
+            }
+            if page.ring().gone() > 0 {
+                parts.push(Part::dim(format!(" · first {} let go", page.ring().gone())));
+            }
+            filtered(&mut parts, page.filter().raw(), false);
+        }
+    }
+    paint.runs(&parts)
+}
+
+fn list<R: Rows>(parts: &mut Vec<Part>, name: &str, scope: Option<&str>, table: &Table<R>) {
+    parts.push(Part::Text(name.to_owned(), Tone::Strong));
+    if let Some(scope) = scope {
+        parts.push(Part::dim(format!(" · {scope}")));
+    }
+    parts.push(Part::dim(" · "));
+    parts.push(Part::plain(table.count()));
+    filtered(parts, table.filter().raw(), table.only_not_ok());
+}
+
+fn filtered(parts: &mut Vec<Part>, filter: &str, only_not_ok: bool) {
+    if only_not_ok {
+        parts.push(Part::Text(" not ok".to_owned(), Tone::Accent));
+    }
+    if !filter.is_empty() {
+        parts.push(Part::Text(format!(" /{filter}"), Tone::Accent));
+    }
+}
+
+fn application(app: &App, parts: &mut Vec<Part>, key: &AppKey) {
+    parts.push(Part::Text(key.to_string(), Tone::Strong));
+    let Some(row) = app.world.app(key) else { return };
+    if let Some(revision) = &row.revision {
+        parts.push(Part::dim(format!(" · {}", short_revision(revision, &key.name))));
+    }
+    parts.push(Part::dim(" · "));
+    parts.push(Part::Ago(row.created_at, Tone::Dim));
+}
+
+/// How the clusters' links stand: those that do not answer with their age and, where there is room, their names.
+fn clusters(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
+    let (mut live, mut connecting) = (0, 0);
+    let mut lost = Vec::new();
+    let mut refused = Vec::new();
+    for cluster in app.world.store.clusters() {
+        match &cluster.link {
+            None | Some(LinkState::Connecting { .. }) => connecting += 1,
+            Some(LinkState::Live { .. } | LinkState::Degraded { .. }) => live += 1,
+            Some(LinkState::Forbidden { .. }) => refused.push(cluster.id.as_str()),
+            Some(LinkState::Unreachable { since, .. }) => lost.push((cluster.id.as_str(), *since)),
+        }
+    }
+    if live + connecting + lost.len() + refused.len() == 0 {
+        return Vec::new();
+    }
+    let mut parts = vec![Part::dim(format!("clusters {live} live"))];
+    if connecting > 0 {
+        parts.push(Part::Text(format!(", {connecting} connecting"), Tone::Health(Health::Progressing)));
+    }
+    if !refused.is_empty() {
+        parts.push(Part::Text(format!(", {} forbidden ({})", refused.len(), refused.join(", ")), Tone::Health(Health::Unknown)));
+    }
+    if let Some(first) = lost.iter().map(|(_, since)| *since).min() {
+        let tone = Tone::Health(Health::Failed);
+        parts.push(Part::Text(format!(", {} unreachable ", lost.len()), tone));
+        parts.push(Part::Ago(Some(first), tone));
+        let names: Vec<&str> = lost.iter().map(|(name, _)| *name).take(3).collect();
+        let more = if lost.len() > 3 { ", …" } else { "" };
+        parts.push(Part::Text(format!(" ({}{more})", names.join(", ")), tone));
+    }
+    paint.runs(&parts)
+}
+
+/// The line being typed, the message, or the keys; answers where the cursor belongs while something is typed.
+pub(super) fn footer(app: &App, paint: &mut Paint<'_>, area: Rect, body: Rect) -> Option<(u16, u16)> {
+    if let Some(prompt) = app.prompt() {
+        return Some(typed(app, paint, prompt, area, body));
+    }
+    if let Some(notice) = app.notice() {
+        let style = paint.role(match notice.level {
+            Level::Info => Role::Text,
+            Level::Good => Role::Good,
+            Level::Bad => Role::Bad,
+        });
+        paint.text(area.x + 1, area.y, area.width.saturating_sub(2), &notice.text, style);
+        return None;
+    }
+    hints(app, paint, area);
+    None
+}
+
+fn typed(app: &App, paint: &mut Paint<'_>, prompt: &Prompt, area: Rect, body: Rect) -> (u16, u16) {
+    let lead = match prompt.kind {
+        Kind::Command => ":",
+        Kind::Filter => "/",
+    };
+    let ascii = paint.ascii();
+    let before = format!("{lead}{}", text::clean(prompt.line.before(), ascii));
+    let after = text::clean(prompt.line.after(), ascii).into_owned();
+    let room = usize::from(area.width.saturating_sub(2));
+    // The cursor stays in sight: what is before it goes out to the left.
+    let skip = (text::width(&before) + 1).saturating_sub(room);
+    let shown = text::pan(&before, skip).into_owned();
+    let cursor = area.x + 1 + text::width(&shown) as u16;
+    let style = paint.role(Role::Text);
+    let used = paint.put(area.x + 1, area.y, room as u16, &[(shown, style), (after, style)], None);
+    let error = match prompt.kind {
+        Kind::Filter => app.page().filter().error().map(str::to_owned),
+        Kind::Command => None,
+    };
+    if let Some(error) = error {
+        let style = paint.role(Role::Bad);
+        let x = area.x + used + 4;
+        paint.text(x, area.y, area.right().saturating_sub(x + 1), &error, style);
+    }
+    if prompt.kind == Kind::Command && body.height > 0 {
+        words(paint, prompt, Rect { y: body.bottom() - 1, height: 1, ..body });
+    }
+    (cursor, area.y)
+}
+
+/// The words that could stand at the cursor, in one line; the chosen one in sight.
+fn words(paint: &mut Paint<'_>, prompt: &Prompt, area: Rect) {
+    if prompt.completion.words.is_empty() {
+        return;
+    }
+    paint.clear(area);
+    let room = area.width.saturating_sub(2);
+    let mut from = 0;
+    if let Some(chosen) = prompt.chosen {
+        let wide = |from: usize| -> usize {
+            let words = prompt.completion.words.get(from..=chosen).unwrap_or_default();
+            words.iter().map(|word| text::width(word) + 2).sum()
+        };
+        while wide(from) > usize::from(room) && from < chosen {
+            from += 1;
+        }
+    }
+    let mut runs = Vec::new();
+    for (at, word) in prompt.completion.words.iter().enumerate().skip(from).take(usize::from(room)) {
+        let role = if prompt.chosen == Some(at) { Role::Cursor } else { Role::Dim };
+        runs.push((text::clean(word, paint.ascii()).into_owned(), paint.role(role)));
+        runs.push(("  ".to_owned(), paint.role(Role::Text)));
+    }
+    paint.put(area.x + 1, area.y, room, &runs, None);
+}
+
+/// The keys that work here, from the table that the program obeys. The help's is always among them.
+fn hints(app: &App, paint: &mut Paint<'_>, area: Rect) {
+    let view = app.page().view();
+    let room = area.width.saturating_sub(2);
+    let mut shown: Vec<Vec<Run>> = app
+        .keymap
+        .hints(view)
+        .filter(|line| app.keymap.key_of(view, line.action) == line.keys.first().copied())
+        .map(|line| {
+            let key = line.keys.first().map(ToString::to_string).unwrap_or_default();
+            let barred = line.writes() && app.world.readonly.is_some();
+            let word = if barred { format!(" {} (readonly)", line.hint) } else { format!(" {}", line.hint) };
+            let roles = if barred { [Role::Barred; 2] } else { [Role::Key, Role::Dim] };
+            vec![(key, paint.role(roles[0])), (word, paint.role(roles[1]))]
+        })
+        .collect();
+    // The last is the help; those before it go where room is short, from the end.
+    while shown.len() > 1 {
+        let total: u16 = shown.iter().map(|hint| width(hint) + 2).sum::<u16>().saturating_sub(2);
+        if total <= room {
+            break;
+        }
+        shown.remove(shown.len() - 2);
+    }
+    let mut x = area.x + 1;
+    for hint in shown {
+        let left = (area.x + 1 + room).saturating_sub(x);
+        x += paint.put(x, area.y, left, &hint, None) + 2;
+    }
+}

@@ -1,0 +1,4 @@
+//! The pages that are no plain list.
+
+pub(super) mod application;
+pub(super) mod logs;

@@ -1,0 +1,44 @@
+//! What stays between frames and is no state.
+
+use std::collections::HashMap;
+
+use ratatui::layout::Size;
+
+use crate::app::Look;
+
+use super::theme::Theme;
+
+/// The theme, and how wide columns have become: they grow with what was shown, so that scrolling does not make them
+/// jump, and begin anew when the screen's size changes.
+#[derive(Debug)]
+pub struct Scene {
+    pub(super) theme: Theme,
+    widths: HashMap<&'static str, Vec<u16>>,
+    size: Size,
+}
+
+impl Scene {
+    /// A scene of a look.
+    pub fn new(look: &Look) -> Self {
+        Self { theme: Theme::new(look), widths: HashMap::new(), size: Size::ZERO }
+    }
+
+    pub(super) fn begin(&mut self, size: Size) {
+        if self.size != size {
+            self.size = size;
+            self.widths.clear();
+        }
+    }
+
+    /// The widest that the columns of a list have been.
+    pub(super) fn widen(&mut self, list: &'static str, now: &[u16]) -> Vec<u16> {
+        let widths = self.widths.entry(list).or_default();
+        if widths.len() < now.len() {
+            widths.resize(now.len(), 0);
+        }
+        for (width, now) in widths.iter_mut().zip(now) {
+            *width = (*width).max(*now);
+        }
+        widths.clone()
+    }
+}
