@@ -15,11 +15,13 @@ use std::{
     time::Duration,
 };
 
+pub mod actions;
 pub mod collect;
 pub mod error;
 pub mod feed;
 pub mod hub;
 pub mod project;
+pub mod logs;
 pub mod request;
 pub mod supervisor;
 
