@@ -19,6 +19,7 @@ pub mod actions;
 pub mod collect;
 pub mod error;
 pub mod feed;
+pub mod forward;
 pub mod hub;
 pub mod project;
 pub mod logs;
