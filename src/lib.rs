@@ -18,6 +18,7 @@
 //! `tests/layering.rs` holds the table.
 
 pub mod app;
+pub mod cli;
 pub mod cluster;
 #[cfg(feature = "demo")]
 pub mod demo;

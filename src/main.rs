@@ -1,3 +1,7 @@
-//! The program: arguments to the runtime or to a one-shot command.
+//! The program: arguments to the dashboard or to a one-shot command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lateen::cli::main()
+}

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::state_dir;
 
 /// The file's name in the state directory.
-const NAME: &str = "audit.jsonl";
+pub const NAME: &str = "audit.jsonl";
 
 /// The audit, open for appending: 0600, one `write(2)` a line, so that lines of several lateens never mix.
 #[derive(Debug)]

@@ -32,12 +32,15 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+/// The file's name in the state directory.
+pub const NAME: &str = "lateen.log";
+
 /// Begins to log what is of that level or worse.
 pub fn start(level: &str) -> Result<Logging, Error> {
     let filter = EnvFilter::builder()
         .parse(level)
         .map_err(|reason| Error::Level { given: level.to_owned(), reason: reason.to_string() })?;
-    let path = state_dir::state_dir()?.join("lateen.log");
+    let path = state_dir::state_dir()?.join(NAME);
     let file = state_dir::private().open(&path)?;
     let (writer, guard) = tracing_appender::non_blocking(file);
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).init();

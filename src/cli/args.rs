@@ -1,0 +1,264 @@
+//! The command line's words.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cluster::hub::Connect;
+
+/// A terminal dashboard for KubeVela multi-cluster delivery.
+///
+/// Without a command: the dashboard.
+#[derive(Debug, Parser)]
+#[command(name = "lateen", version, about, long_about = None, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; without: the dashboard.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags before or after the command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The kubeconfig to use instead of $KUBECONFIG or ~/.kube/config
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context to use instead of the current one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The namespace of applications
+    #[arg(short, long, global = true, value_name = "NS")]
+    pub namespace: Option<String>,
+    /// All namespaces
+    #[arg(short = 'A', long, global = true, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Act as this user
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Act as a member of this group; may be repeated
+    #[arg(long = "as-group", global = true, value_name = "GROUP", requires = "as_user")]
+    pub as_groups: Vec<String>,
+    /// Time that a single request may take
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub request_timeout: Duration,
+    /// Refuse everything that writes
+    #[arg(long, global = true)]
+    pub readonly: bool,
+    /// Do not ask before writing
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+    /// Whether a write goes ahead when it cannot be put on record
+    #[arg(long, global = true, value_enum, default_value_t = AuditMode::Strict)]
+    pub audit: AuditMode,
+    /// No colours (as with $NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// ASCII alone, for terminals and fonts without more
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Keep a log in the state directory, of that level or worse: error, warn, info, debug, trace
+    #[arg(long, global = true, value_name = "LEVEL", env = "LATEEN_LOG", hide_env_values = true)]
+    pub log_level: Option<String>,
+}
+
+impl Global {
+    /// How to connect.
+    pub fn connect(&self) -> Connect {
+        Connect {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            as_user: self.as_user.clone(),
+            as_groups: self.as_groups.clone(),
+            request_timeout: self.request_timeout,
+            interactive: true,
+        }
+    }
+}
+
+/// What to do when the audit cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuditMode {
+    /// Write nothing to the cluster that is not on record
+    Strict,
+    /// Say so, and go ahead
+    BestEffort,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show applications, approvals, clusters or pods
+    Get(Get),
+    /// Say what this lateen is, and where it keeps things
+    Info,
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Look around in a simulated estate, with nothing else installed
+    #[cfg(feature = "demo")]
+    Demo(Demo),
+}
+
+/// `lateen get`
+#[derive(Debug, Args)]
+pub struct Get {
+    /// What to show
+    #[arg(value_enum)]
+    pub what: What,
+    /// Only the one of that name (NAMESPACE/NAME for one elsewhere)
+    pub name: Option<String>,
+    /// Only what is in that cluster
+    #[arg(long, value_name = "CLUSTER")]
+    pub cluster: Option<String>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t = Form::Table)]
+    pub output: Form,
+}
+
+/// What `get` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Applications
+    #[value(alias = "application", alias = "apps", alias = "app")]
+    Applications,
+    /// Steps that wait for a person
+    #[value(alias = "approval")]
+    Approvals,
+    /// Joined clusters and the links to them
+    #[value(alias = "cluster")]
+    Clusters,
+    /// Pods of applications, in every cluster
+    #[value(alias = "pod", alias = "po")]
+    Pods,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Columns
+    Table,
+    /// More columns
+    Wide,
+    /// `{"items": […], "incomplete": […]}`
+    Json,
+    /// The same as YAML
+    Yaml,
+    /// Names, one a line
+    Name,
+}
+
+/// `lateen demo`
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Run the estate alone, until SIGINT or SIGTERM; prints `ready KUBECONFIG` when it can be used
+    #[arg(long)]
+    pub serve: bool,
+    /// Where the hub listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Where to write the kubeconfig that reaches the estate
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig_out: Option<PathBuf>,
+    /// Start with bare clusters: nothing joined, nothing delivered
+    #[arg(long)]
+    pub empty: bool,
+    /// Member clusters beside foo
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub clusters: usize,
+    /// Synthetic applications, in all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub apps: usize,
+    /// Synthetic pods, in all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub pods: usize,
+    /// Changes a second, in all clusters together
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    pub churn: Option<f64>,
+    /// Log lines a second of a running container
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    pub log_rate: Option<f64>,
+    /// Milliseconds added to each request to a member
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub latency: u64,
+    /// How fast time runs there
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// The same seed gives the same estate
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `10s`, `1m30s`, `2h`, or a number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| format!("\"{text}\" is no time: 10s, 1m30s, 2h"))?;
+    Duration::try_from(signed).map_err(|_| format!("\"{text}\" is negative"))
+}
+
+/// `50` or `50/s`.
+#[cfg(feature = "demo")]
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text).parse::<f64>();
+    number.ok().filter(|rate| rate.is_finite() && *rate >= 0.0).ok_or_else(|| format!("\"{text}\" is no rate: 50/s"))
+}
+
+#[cfg(feature = "demo")]
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse::<f64>().ok().filter(|speed| speed.is_finite() && *speed > 0.0);
+    speed.ok_or_else(|| format!("\"{text}\" is no speed: 1 is real time, 20 is twenty times as fast"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("lateen").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_words_are_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        for line in ["-n test --context hub get apps -o json", "get apps -o json -n test --context hub"] {
+            let cli = parse(line).unwrap();
+            assert_eq!((cli.global.namespace.as_deref(), cli.global.context.as_deref()), (Some("test"), Some("hub")));
+            let Some(Command::Get(get)) = cli.command else { panic!("{line}") };
+            assert_eq!((get.what, get.output), (What::Applications, Form::Json));
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_refused() {
+        for line in [
+            "get",
+            "get nothing",
+            "get pods -o xml",
+            "-n a -A",
+            "--request-timeout soon",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn ports_and_times() {
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15"), Ok(Duration::from_secs(15)));
+        assert_eq!(parse("get apps").unwrap().global.request_timeout, Duration::from_secs(10));
+    }
+}

@@ -1,0 +1,216 @@
+//! The world as a one-shot command sees it: watched until every question has its first answer.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    args::Global,
+    failure::{Failure, code},
+    items::Incomplete,
+};
+use crate::{
+    cluster::{
+        feed::{self, FeedReader},
+        hub::Hub,
+        supervisor::{NamespaceScope, Session},
+    },
+    model::{
+        cluster::LinkState,
+        delta::{Delta, Query, ScopeState},
+        key::{AppKey, ClusterId},
+    },
+    store::Store,
+};
+
+/// Beyond what single requests may take: probes that are waited for, pages, retries.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Changes taken at once.
+const CHUNK: usize = 1024;
+
+/// A hub that is being watched, and what is known of it.
+pub(super) struct View {
+    pub(super) session: Session,
+    pub(super) store: Store,
+    /// The namespace asked for; `None`: all.
+    pub(super) namespace: Option<String>,
+    /// What the operator should read once.
+    pub(super) notices: Vec<String>,
+    feed: FeedReader,
+}
+
+/// The hub that the flags name.
+pub(super) async fn hub(global: &Global) -> Result<Hub, Failure> {
+    let connect = global.connect();
+    // A credential plugin may run, prompt, and take its time.
+    let loaded = tokio::task::spawn_blocking(move || Hub::load(&connect)).await;
+    match loaded {
+        Ok(hub) => Ok(hub?),
+        Err(error) => Err(Failure::failed(format!("reading the kubeconfig broke: {error}"))),
+    }
+}
+
+impl View {
+    /// Watches the hub until everything is known that can be; `everywhere`: in all namespaces, unless one was named.
+    pub(super) async fn open(global: &Global, everywhere: bool) -> Result<Self, Failure> {
+        let hub = hub(global).await?;
+        let namespace = match &global.namespace {
+            Some(namespace) => Some(namespace.clone()),
+            None if global.all_namespaces || everywhere => None,
+            None => Some(hub.namespace().unwrap_or("default").to_owned()),
+        };
+        Self::of(hub, namespace, global.request_timeout + PATIENCE).await
+    }
+
+    /// Watches one namespace, or all.
+    pub(super) async fn of(hub: Hub, namespace: Option<String>, patience: Duration) -> Result<Self, Failure> {
+        let scope = match &namespace {
+            Some(namespace) => NamespaceScope::only(namespace.clone()),
+            None => NamespaceScope::all(hub.namespace().map(str::to_owned)),
+        };
+        let (producer, feed) = feed::channel();
+        let session = Session::start(hub, scope, producer);
+        let mut view = Self { session, store: Store::new(), namespace, notices: Vec::new(), feed };
+        let deadline = Instant::now() + patience;
+        let _ = timeout_at(deadline, view.session.settled()).await;
+        view.take();
+        view.check_hub()?;
+        Ok(view)
+    }
+
+    /// Takes in what waits.
+    pub(super) fn take(&mut self) {
+        loop {
+            let deltas = self.feed.take(CHUNK);
+            if deltas.is_empty() {
+                return;
+            }
+            let notices = deltas.iter().filter_map(|delta| match delta {
+                Delta::Notice(text) => Some(text.to_string()),
+                _ => None,
+            });
+            self.notices.extend(notices);
+            self.store.apply_all(deltas);
+        }
+    }
+
+    /// Waits for a change, and takes it in.
+    pub(super) async fn changed(&mut self) {
+        if !self.feed.changed().await {
+            // The session is gone only when its task broke: nothing will come.
+            std::future::pending::<()>().await;
+        }
+        self.take();
+    }
+
+    /// Without Applications there is no answer: the hub does not answer, refuses, or has no KubeVela.
+    fn check_hub(&self) -> Result<(), Failure> {
+        let asked: Vec<&ScopeState> = self
+            .store
+            .scopes()
+            .filter(|(scope, _)| matches!(scope.query, Query::Applications(_)))
+            .map(|(_, state)| state)
+            .collect();
+        if asked.iter().any(|state| matches!(state, ScopeState::Live)) {
+            return Ok(());
+        }
+        let hub = self.session.hub();
+        let place = format!("the hub {} ({})", hub.context(), hub.server());
+        if let Some(LinkState::Unreachable { reason, .. }) = self.store.link(&ClusterId::local()) {
+            return Err(Failure::failed(format!("{place} does not answer: {reason}")));
+        }
+        for state in &asked {
+            match state {
+                ScopeState::NotInstalled => {
+                    return Err(Failure::failed(format!(
+                        "{place} serves no Applications: is KubeVela installed there? `--context` chooses another hub"
+                    )));
+                }
+                ScopeState::Forbidden(refusal) => {
+                    let advice = "name a namespace that you may look into with -n";
+                    return Err(Failure::new(
+                        code::FORBIDDEN,
+                        format!("not permitted on {place}: {refusal}; {advice}"),
+                    ));
+                }
+                ScopeState::Failing(reason) => return Err(Failure::failed(format!("{place}: {reason}"))),
+                ScopeState::Live | ScopeState::Loading(_) => {}
+            }
+        }
+        Err(Failure::failed(format!("{place} did not answer in time; `--request-timeout` gives it longer")))
+    }
+
+    /// The clusters that could not be asked, or not for everything.
+    pub(super) fn incomplete(&self, cluster: Option<&str>) -> Vec<Incomplete> {
+        let mut found: Vec<Incomplete> = Vec::new();
+        let mut tell = |id: &ClusterId, reason: String| {
+            let asked = cluster.is_none_or(|cluster| id.as_str() == cluster);
+            if asked && !found.iter().any(|there| there.cluster == id.as_str()) {
+                found.push(Incomplete { cluster: id.to_string(), reason });
+            }
+        };
+        for entry in self.store.clusters() {
+            match &entry.link {
+                Some(LinkState::Unreachable { reason, .. } | LinkState::Forbidden { reason, .. }) => {
+                    tell(&entry.id, reason.to_string());
+                }
+                None | Some(LinkState::Connecting { .. }) => tell(&entry.id, "did not answer in time".to_owned()),
+                Some(LinkState::Live { .. } | LinkState::Degraded { .. }) => {}
+            }
+        }
+        for (scope, state) in self.store.scopes() {
+            match state {
+                ScopeState::Forbidden(reason) if !self.is_asked_otherwise(&scope.query, &scope.cluster) => {
+                    tell(&scope.cluster, format!("not permitted: {reason}"));
+                }
+                ScopeState::Failing(reason) => tell(&scope.cluster, reason.to_string()),
+                ScopeState::Loading(_) => tell(&scope.cluster, "did not answer in time".to_owned()),
+                ScopeState::Live | ScopeState::NotInstalled | ScopeState::Forbidden(_) => {}
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// Whether a question about all namespaces that was refused is asked in single ones instead.
+    fn is_asked_otherwise(&self, query: &Query, cluster: &ClusterId) -> bool {
+        self.store.scopes().any(|(scope, state)| {
+            scope.cluster == *cluster
+                && *state == ScopeState::Live
+                && matches!(
+                    (query, &scope.query),
+                    (Query::Applications(None), Query::Applications(Some(_)))
+                        | (Query::LabelledPods(None), Query::LabelledPods(Some(_)))
+                )
+        })
+    }
+
+    /// The one application that a typed name means: `NAMESPACE/NAME`, or `NAME`.
+    pub(super) fn application(&self, typed: &str) -> Result<AppKey, Failure> {
+        let (namespace, name) = split(typed);
+        let namespace = namespace.or(self.namespace.as_deref());
+        let mut found = self
+            .store
+            .applications()
+            .map(|entry| &entry.row.key)
+            .filter(|key| &*key.name == name && namespace.is_none_or(|namespace| &*key.namespace == namespace));
+        let Some(first) = found.next() else {
+            let place =
+                namespace.map_or_else(|| "any namespace".to_owned(), |namespace| format!("namespace {namespace}"));
+            return Err(Failure::failed(format!(
+                "there is no application {name} in {place} of {}; `lateen get applications -A` lists them",
+                self.session.hub().context()
+            )));
+        };
+        let others: Vec<String> = found.map(ToString::to_string).collect();
+        if others.is_empty() {
+            return Ok(first.clone());
+        }
+        Err(Failure::usage(format!("{name} could be {first} or {}: name one of them, or use -n", others.join(" or "))))
+    }
+}
+
+/// `NAMESPACE/NAME`, or `NAME`.
+pub(super) fn split(typed: &str) -> (Option<&str>, &str) {
+    typed.split_once('/').map_or((None, typed), |(namespace, name)| (Some(namespace), name))
+}
