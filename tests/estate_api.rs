@@ -1,5 +1,6 @@
 //! The simulated estate's API, as kube's client, plain HTTP and (where it is there) kubectl meet it.
 #![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

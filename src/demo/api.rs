@@ -111,9 +111,9 @@ impl Call {
             _ => return Err(Status::method_not_allowed()),
         };
         // A namespace is of itself.
-        let namespace = if target.kind.kind == "Namespace" { &target.name } else { &target.namespace };
+        let namespace = if target.kind.name == "Namespace" { &target.name } else { &target.namespace };
         self.user.authorize(&Attempt { verb, group, resource: &target.resource(), namespace, name: &target.name })?;
-        let pod = target.kind.kind == "Pod" && target.kind.group.is_empty();
+        let pod = target.kind.name == "Pod" && target.kind.group.is_empty();
         match (&method, subresource.as_str()) {
             (&Method::GET, "log") if pod => return pods::log::answer(&self, &target),
             (_, "portforward") if pod => return pods::forward::answer(self, &target),
@@ -136,7 +136,7 @@ impl Call {
             "" => true,
             "status" => target.kind.status,
             "scale" => target.kind.scale,
-            "finalize" => target.kind.kind == "Namespace",
+            "finalize" => target.kind.name == "Namespace",
             _ => false,
         };
         match method {

@@ -7,7 +7,8 @@ use std::fmt;
 pub(crate) struct Kind {
     pub(crate) group: &'static str,
     pub(crate) version: &'static str,
-    pub(crate) kind: &'static str,
+    /// As objects name it: `Application`.
+    pub(crate) name: &'static str,
     pub(crate) plural: &'static str,
     pub(crate) short: &'static [&'static str],
     pub(crate) namespaced: bool,
@@ -24,11 +25,11 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    const fn new(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> Self {
+    const fn new(group: &'static str, version: &'static str, name: &'static str, plural: &'static str) -> Self {
         Self {
             group,
             version,
-            kind,
+            name,
             plural,
             short: &[],
             namespaced: true,
@@ -90,7 +91,7 @@ impl Kind {
 
     /// The name in discovery's `singularName`.
     pub(crate) fn singular(&self) -> String {
-        self.kind.to_lowercase()
+        self.name.to_lowercase()
     }
 
     /// `pods` or `applications.core.oam.dev`, as errors name it.
@@ -190,7 +191,7 @@ pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<&'static 
 /// The kind an object says it is.
 pub(crate) fn of(api_version: &str, kind: &str) -> Option<&'static Kind> {
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-    KINDS.iter().find(|known| known.kind == kind && known.group == group && known.version == version)
+    KINDS.iter().find(|known| known.name == kind && known.group == group && known.version == version)
 }
 
 /// The kind of core objects with that plural; for code that names one it knows to be in the table.
@@ -206,9 +207,9 @@ mod tests {
     fn each_path_and_each_object_names_one_kind() {
         for (index, kind) in KINDS.iter().enumerate() {
             assert_eq!(find(kind.group, kind.version, kind.plural), Some(kind));
-            assert_eq!(of(&kind.api_version(), kind.kind), Some(kind));
+            assert_eq!(of(&kind.api_version(), kind.name), Some(kind));
             assert_eq!(kind.index(), index);
         }
-        assert_eq!(core("secrets").kind, "Secret");
+        assert_eq!(core("secrets").name, "Secret");
     }
 }

@@ -11,13 +11,14 @@ pub(crate) struct Status {
     pub(crate) code: StatusCode,
     pub(crate) reason: Option<&'static str>,
     pub(crate) message: String,
-    details: Map<String, Value>,
+    // Boxed, to keep what every answer may fail with small.
+    details: Box<Map<String, Value>>,
     continue_token: Option<String>,
 }
 
 impl Status {
     fn new(code: StatusCode, reason: Option<&'static str>, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: Map::new(), continue_token: None }
+        Self { code, reason, message: message.into(), details: Box::default(), continue_token: None }
     }
 
     fn about(mut self, kind: &Kind, name: &str) -> Self {
@@ -53,10 +54,10 @@ impl Status {
 
     /// `field` and `why` as in `metadata.name: Required value: name or generateName is required`.
     pub(crate) fn invalid(kind: &Kind, name: &str, reason: &'static str, field: &str, why: &str) -> Self {
-        let object = if kind.group.is_empty() { kind.kind.to_owned() } else { format!("{}.{}", kind.kind, kind.group) };
+        let object = if kind.group.is_empty() { kind.name.to_owned() } else { format!("{}.{}", kind.name, kind.group) };
         let message = format!("{object} \"{name}\" is invalid: {field}: {why}");
         let mut status = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Some("Invalid"), message).about(kind, name);
-        status.details.insert("kind".to_owned(), kind.kind.into());
+        status.details.insert("kind".to_owned(), kind.name.into());
         status.details.insert("causes".to_owned(), json!([{ "reason": reason, "message": why, "field": field }]));
         status
     }
@@ -66,7 +67,7 @@ impl Status {
     }
 
     /// A patch that cannot be applied to what is there.
-    pub(crate) fn bad_patch(why: String) -> Self {
+    pub(crate) fn bad_patch(why: &str) -> Self {
         let message = format!("the server rejected our request due to an error in our request: {why}");
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, Some("Invalid"), message)
     }
@@ -190,7 +191,7 @@ impl Status {
             status["reason"] = reason.into();
         }
         if !self.details.is_empty() {
-            status["details"] = Value::Object(self.details.clone());
+            status["details"] = Value::Object(Map::clone(&self.details));
         }
         status["code"] = self.code.as_u16().into();
         status

@@ -58,7 +58,7 @@ impl Object {
     pub(crate) fn write(&self, kind: &Kind, typed: bool, out: &mut Vec<u8>) {
         out.push(b'{');
         if typed {
-            let (api_version, name) = (kind.api_version(), kind.kind);
+            let (api_version, name) = (kind.api_version(), kind.name);
             // Each in its own order: custom resources come alphabetically from a real server.
             let head = if kind.custom {
                 format!("\"apiVersion\":\"{api_version}\",\"kind\":\"{name}\",")
@@ -101,7 +101,7 @@ pub(crate) struct Event {
 
 /// All objects of one kind.
 #[derive(Debug)]
-struct Shelf {
+struct Stock {
     objects: BTreeMap<Key, Arc<Object>>,
     events: VecDeque<Event>,
     /// The newest revision whose event is no longer kept.
@@ -114,7 +114,7 @@ struct State {
     revision: u64,
     /// How many names and uids were made; each is drawn from the seed by this number.
     drawn: u64,
-    shelves: Vec<Shelf>,
+    stocks: Vec<Stock>,
     by_uid: HashMap<Box<str>, (usize, Key)>,
     dependents: HashMap<Box<str>, HashSet<(usize, Key)>>,
     /// Namespaces that wait for their contents to go.
@@ -159,7 +159,7 @@ pub(crate) struct Store {
 impl Store {
     /// An empty store. `seed` decides names and uids; `history` is how many events a kind keeps.
     pub(crate) fn new(seed: u64, history: usize) -> Self {
-        let shelf = |_: &Kind| Shelf {
+        let stock = |_: &Kind| Stock {
             objects: BTreeMap::new(),
             events: VecDeque::new(),
             forgotten: 0,
@@ -168,7 +168,7 @@ impl Store {
         let state = State {
             revision: 1,
             drawn: 0,
-            shelves: KINDS.iter().map(shelf).collect(),
+            stocks: KINDS.iter().map(stock).collect(),
             by_uid: HashMap::new(),
             dependents: HashMap::new(),
             terminating: HashSet::new(),
@@ -186,25 +186,25 @@ impl Store {
     }
 
     pub(crate) fn get(&self, kind: &Kind, key: &Key) -> Option<Arc<Object>> {
-        self.lock().shelves[kind.index()].objects.get(key).cloned()
+        self.lock().stocks[kind.index()].objects.get(key).cloned()
     }
 
     /// Wakes when objects of the kind change.
     pub(crate) fn changes(&self, kind: &Kind) -> watch::Receiver<()> {
-        self.lock().shelves[kind.index()].changed.subscribe()
+        self.lock().stocks[kind.index()].changed.subscribe()
     }
 
     /// A page of a list, as it is or as it was.
     pub(crate) fn list(&self, query: &Query<'_>) -> Result<Page, Forgotten> {
         let state = self.lock();
-        let shelf = &state.shelves[query.kind.index()];
+        let stock = &state.stocks[query.kind.index()];
         let revision = query.at.unwrap_or(state.revision);
-        if revision < shelf.forgotten {
-            return Err(Forgotten(shelf.forgotten));
+        if revision < stock.forgotten {
+            return Err(Forgotten(stock.forgotten));
         }
         // What changed since is seen as it was before: the oldest newer event of a key says so.
         let mut past: BTreeMap<&Key, Option<&Arc<Object>>> = BTreeMap::new();
-        for event in shelf.events.iter().rev().take_while(|event| event.object.revision > revision) {
+        for event in stock.events.iter().rev().take_while(|event| event.object.revision > revision) {
             past.insert(&event.object.key, event.previous.as_ref());
         }
         let start = match &query.after {
@@ -217,12 +217,12 @@ impl Store {
         };
         let mut gone = past
             .iter()
-            .filter(|(key, object)| object.is_some() && wanted(key) && !shelf.objects.contains_key(**key))
+            .filter(|(key, object)| object.is_some() && wanted(key) && !stock.objects.contains_key(**key))
             .filter_map(|(_, object)| *object)
             .peekable();
         let mut objects = Vec::new();
         let mut remaining = 0;
-        let mut present = shelf
+        let mut present = stock
             .objects
             .range((start, Bound::Unbounded))
             .take_while(|(key, _)| query.namespace.is_empty() || *key.namespace == *query.namespace)
@@ -252,14 +252,14 @@ impl Store {
     pub(crate) fn events(&self, kind: &Kind, revision: u64) -> Result<(Vec<Event>, u64), Forgotten> {
         const AT_ONCE: usize = 256;
         let state = self.lock();
-        let shelf = &state.shelves[kind.index()];
-        if revision < shelf.forgotten {
-            return Err(Forgotten(shelf.forgotten));
+        let stock = &state.stocks[kind.index()];
+        if revision < stock.forgotten {
+            return Err(Forgotten(stock.forgotten));
         }
-        let start = shelf.events.partition_point(|event| event.object.revision <= revision);
-        let events: Vec<Event> = shelf.events.range(start..).take(AT_ONCE).cloned().collect();
+        let start = stock.events.partition_point(|event| event.object.revision <= revision);
+        let events: Vec<Event> = stock.events.range(start..).take(AT_ONCE).cloned().collect();
         let known = match events.last() {
-            Some(last) if start + events.len() < shelf.events.len() => last.object.revision,
+            Some(last) if start + events.len() < stock.events.len() => last.object.revision,
             _ => state.revision.max(revision),
         };
         Ok((events, known))
@@ -267,10 +267,10 @@ impl Store {
 
     /// Forgets all history, so that every older revision is gone: what etcd's compaction does.
     pub(crate) fn compact(&self) {
-        for shelf in &mut self.lock().shelves {
-            if let Some(newest) = shelf.events.back() {
-                shelf.forgotten = newest.object.revision;
-                shelf.events.clear();
+        for stock in &mut self.lock().stocks {
+            if let Some(newest) = stock.events.back() {
+                stock.forgotten = newest.object.revision;
+                stock.events.clear();
             }
         }
     }

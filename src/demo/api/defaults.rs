@@ -7,7 +7,7 @@ use crate::demo::store::mix;
 
 /// Completes a new object.
 pub(crate) fn complete(kind: &Kind, object: &mut Value) {
-    match (kind.group, kind.kind) {
+    match (kind.group, kind.name) {
         ("", "Namespace") => {
             let name = object["metadata"]["name"].clone();
             set(&mut object["metadata"]["labels"], "kubernetes.io/metadata.name", name);

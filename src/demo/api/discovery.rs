@@ -111,7 +111,7 @@ pub(crate) fn resources(cluster: &Cluster, group: &str, version: &str) -> Option
 fn entries(kind: &Kind) -> Vec<Value> {
     let verbs: &[&str] = if kind.group == "metrics.k8s.io" { &READ } else { &ALL };
     let mut own = json!({
-        "name": kind.plural, "singularName": kind.singular(), "namespaced": kind.namespaced, "kind": kind.kind,
+        "name": kind.plural, "singularName": kind.singular(), "namespaced": kind.namespaced, "kind": kind.name,
         "verbs": verbs,
     });
     if !kind.short.is_empty() {
@@ -124,7 +124,7 @@ fn entries(kind: &Kind) -> Vec<Value> {
     let mut add = |subresource: &str, group_kind: Option<(&str, &str, &str)>, verbs: &[&str]| {
         let mut entry = json!({
             "name": format!("{}/{subresource}", kind.plural), "singularName": "", "namespaced": kind.namespaced,
-            "kind": group_kind.map_or(kind.kind, |(_, _, kind)| kind), "verbs": verbs,
+            "kind": group_kind.map_or(kind.name, |(_, _, kind)| kind), "verbs": verbs,
         });
         if let Some((group, version, _)) = group_kind.filter(|(group, ..)| !group.is_empty()) {
             entry["group"] = group.into();
@@ -138,7 +138,7 @@ fn entries(kind: &Kind) -> Vec<Value> {
     if kind.scale {
         add("scale", Some(("autoscaling", "v1", "Scale")), &["get", "patch", "update"]);
     }
-    if kind.kind == "Pod" {
+    if kind.name == "Pod" {
         add("log", None, &["get"]);
         add("exec", Some(("", "v1", "PodExecOptions")), &["create", "get"]);
         add("portforward", Some(("", "v1", "PodPortForwardOptions")), &["create", "get"]);

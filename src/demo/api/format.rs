@@ -82,7 +82,7 @@ impl Format {
             Self::Object => {
                 let head = format!(
                     "{{\"kind\":\"{}List\",\"apiVersion\":\"{}\",\"metadata\":{metadata},\"items\":[",
-                    kind.kind,
+                    kind.name,
                     kind.api_version()
                 );
                 (head, "]}\n")
@@ -141,7 +141,7 @@ impl Format {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
         match self {
-            Self::Object => json!({ "kind": kind.kind, "apiVersion": kind.api_version(), "metadata": metadata }),
+            Self::Object => json!({ "kind": kind.name, "apiVersion": kind.api_version(), "metadata": metadata }),
             Self::Metadata => {
                 json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata })
             }

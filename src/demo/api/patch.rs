@@ -22,8 +22,8 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
 }
 
 /// Applies a JSON patch, or says which operation cannot be applied.
-pub(crate) fn json_patch(target: &mut Value, patch: &Value) -> Result<(), String> {
-    let operations = patch.as_array().ok_or("a JSON patch is an array of operations")?;
+pub(crate) fn json_patch(target: &mut Value, operations: &Value) -> Result<(), String> {
+    let operations = operations.as_array().ok_or("a JSON patch is an array of operations")?;
     for operation in operations {
         let text = |key: &str| operation[key].as_str().ok_or_else(|| format!("operation without {key}: {operation}"));
         let (op, path) = (text("op")?, text("path")?);

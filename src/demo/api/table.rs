@@ -175,7 +175,7 @@ static FLUX: [Column; 4] = [
 ];
 
 fn of(kind: &Kind) -> &'static [Column] {
-    match (kind.group, kind.kind) {
+    match (kind.group, kind.name) {
         ("", "Namespace") => &NAMESPACES,
         ("", "Node") => &NODES,
         ("", "Pod") => &PODS,
@@ -294,11 +294,11 @@ fn pod_status(pod: &Value) -> String {
             }
         }
         if status == "Completed" && running {
-            status = if condition(pod, "Ready", "status") == Some("True") { "Running" } else { "NotReady" }.to_owned();
+            status = if condition(pod, "Ready", "status") == Some("True") { "Running" } else { "NotReady" }.into();
         }
     }
     if pod["metadata"]["deletionTimestamp"].is_string() {
-        status = "Terminating".to_owned();
+        status = "Terminating".into();
     }
     status
 }

@@ -114,7 +114,7 @@ impl Write<'_> {
                 Ok(())
             },
             "application/json-patch+json" => {
-                |target, change| patch::json_patch(target, change).map_err(Status::bad_patch)
+                |target, change| patch::json_patch(target, change).map_err(|why| Status::bad_patch(&why))
             }
             "application/strategic-merge-patch+json" if !kind.custom => |target, change| {
                 patch::strategic(target, change);
@@ -151,7 +151,7 @@ impl Write<'_> {
     pub(crate) fn delete(&self) -> Result<Answer, Status> {
         let kind = self.target.kind;
         let (last, gone) = self.store.delete(kind, &self.target.key(), &self.deletion()?)?;
-        let answer = if gone && !matches!(kind.kind, "Pod" | "Namespace") {
+        let answer = if gone && !matches!(kind.name, "Pod" | "Namespace") {
             let mut details =
                 json!({ "name": self.target.name, "group": kind.group, "kind": kind.plural, "uid": last.uid });
             if let (true, Some(details)) = (kind.group.is_empty(), details.as_object_mut()) {
@@ -286,12 +286,12 @@ impl Write<'_> {
             // kube sends built-in kinds without them where they are decided by the path.
             (None, _) if !kind.custom => Ok(()),
             (None, _) => Err(Status::bad_request("Object 'Kind' is missing in the object provided")),
-            (Some(name), Some(api_version)) if name == kind.kind && api_version == kind.api_version() => Ok(()),
+            (Some(name), Some(api_version)) if name == kind.name && api_version == kind.api_version() => Ok(()),
             (Some(name), api_version) => Err(Status::bad_request(format!(
                 "the API version in the data ({}, Kind={name}) does not match the expected API version ({}, Kind={})",
                 api_version.unwrap_or_default(),
                 kind.api_version(),
-                kind.kind
+                kind.name
             ))),
         }
     }

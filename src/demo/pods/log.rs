@@ -27,10 +27,12 @@ const KEPT_BY_HAND: usize = 1000;
 /// Lines sent at once.
 const AT_ONCE: usize = 512;
 
+type Lines = VecDeque<(Timestamp, String)>;
+
 /// Lines that were put into pods' logs from outside.
 #[derive(Debug)]
 pub(crate) struct Appended {
-    lines: Mutex<HashMap<Box<str>, VecDeque<(Timestamp, String)>>>,
+    lines: Mutex<HashMap<Box<str>, Lines>>,
     changed: watch::Sender<()>,
 }
 

@@ -109,7 +109,7 @@ impl Speech {
         let chance = mix(self.seed.wrapping_mul(31) ^ number);
         match self.style {
             Style::Hello => self.hello(number, time, chance),
-            Style::Nginx => self.nginx(number, time, chance),
+            Style::Nginx => Self::nginx(number, time, chance),
             Style::Json => structured(number, time, chance, true),
             Style::Logfmt => structured(number, time, chance, false),
         }
@@ -124,7 +124,7 @@ impl Speech {
         }
     }
 
-    fn nginx(&self, number: u64, time: Timestamp, chance: u64) -> String {
+    fn nginx(number: u64, time: Timestamp, chance: u64) -> String {
         let notice = |text: &str| {
             let stamp = time.to_string().replace('-', "/").replace('T', " ");
             format!("{} [notice] 1#1: {text}", &stamp[..19])

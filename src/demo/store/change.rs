@@ -83,7 +83,7 @@ impl Store {
         let mut state = self.lock();
         let namespace = value["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
         if kind.namespaced {
-            if !state.shelves[kinds::core("namespaces").index()].objects.contains_key(&Key::new("", &namespace)) {
+            if !state.stocks[kinds::core("namespaces").index()].objects.contains_key(&Key::new("", &namespace)) {
                 return Err(Status::not_found(kinds::core("namespaces"), &namespace));
             }
             if state.terminating.contains(&*namespace) {
@@ -99,7 +99,7 @@ impl Store {
             }
         };
         let key = Key::new(&namespace, &name);
-        if state.shelves[kind.index()].objects.contains_key(&key) {
+        if state.stocks[kind.index()].objects.contains_key(&key) {
             return Err(Status::already_exists(kind, &name));
         }
         value["metadata"]["name"] = name.into();
@@ -137,7 +137,7 @@ impl Store {
         decide: impl FnOnce(&Object, Value) -> Result<Change, Status>,
     ) -> Result<Arc<Object>, Status> {
         let mut state = self.lock();
-        let current = state.shelves[kind.index()].objects.get(key).cloned();
+        let current = state.stocks[kind.index()].objects.get(key).cloned();
         let current = current.ok_or_else(|| Status::not_found(kind, &key.name))?;
         let Change::Put(value) = decide(&current, current.value(kind))? else { return Ok(current) };
         if dry_run {
@@ -158,7 +158,7 @@ impl Store {
     /// Deletes an object, or marks it as being deleted. Answers it as it was left, and whether it is gone.
     pub(crate) fn delete(&self, kind: &'static Kind, key: &Key, how: &Deletion) -> Result<(Arc<Object>, bool), Status> {
         let mut state = self.lock();
-        let current = state.shelves[kind.index()].objects.get(key).cloned();
+        let current = state.stocks[kind.index()].objects.get(key).cloned();
         let current = current.ok_or_else(|| Status::not_found(kind, &key.name))?;
         let unmet = |what: &str, asked: &str, is: &str| {
             let why = format!("Precondition failed: {what} in precondition: {asked}, {what} in object meta: {is}");
@@ -175,13 +175,13 @@ impl Store {
             return Ok((current, true));
         }
         self.delete_one(&mut state, kind.index(), key, how);
-        let left = state.shelves[kind.index()].objects.get(key).cloned();
+        let left = state.stocks[kind.index()].objects.get(key).cloned();
         Ok(left.map_or((current, true), |object| (object, false)))
     }
 
     fn delete_one(&self, state: &mut State, index: usize, key: &Key, how: &Deletion) {
         let kind = &KINDS[index];
-        let Some(object) = state.shelves[index].objects.get(key).cloned() else { return };
+        let Some(object) = state.stocks[index].objects.get(key).cloned() else { return };
         let mut value = object.value(kind);
         let dependents = state.dependents.get(&object.uid).cloned().unwrap_or_default();
         if how.orphan {
@@ -233,7 +233,7 @@ impl Store {
 
     /// Takes an object away, and what only it owned.
     fn remove(&self, state: &mut State, index: usize, key: &Key) {
-        let Some(object) = state.shelves[index].objects.remove(key) else { return };
+        let Some(object) = state.stocks[index].objects.remove(key) else { return };
         state.revision += 1;
         let last = Arc::new(Object::new(object.value(&KINDS[index]), state.revision));
         self.record(
@@ -244,7 +244,7 @@ impl Store {
         unindex(state, index, &object);
         let dependents = state.dependents.get(&object.uid).cloned().unwrap_or_default();
         for (index, key) in dependents {
-            let owners = state.shelves[index].objects.get(&key).map(|dependent| dependent.owners.clone());
+            let owners = state.stocks[index].objects.get(&key).map(|dependent| dependent.owners.clone());
             let owned = owners.is_some_and(|owners| owners.iter().any(|owner| state.by_uid.contains_key(owner)));
             if owned {
                 self.disown(state, index, &key, &object.uid);
@@ -269,7 +269,7 @@ impl Store {
 
     /// The last dependent is gone: the owner that waited for it follows.
     fn finish_foreground(&self, state: &mut State, index: usize, key: &Key) {
-        let Some(object) = state.shelves[index].objects.get(key).cloned() else { return };
+        let Some(object) = state.stocks[index].objects.get(key).cloned() else { return };
         let mut value = object.value(&KINDS[index]);
         let Some(finalizers) = value["metadata"]["finalizers"].as_array_mut() else { return };
         let before = finalizers.len();
@@ -284,7 +284,7 @@ impl Store {
     }
 
     fn disown(&self, state: &mut State, index: usize, key: &Key, owner: &str) {
-        let Some(object) = state.shelves[index].objects.get(key).cloned() else { return };
+        let Some(object) = state.stocks[index].objects.get(key).cloned() else { return };
         let mut value = object.value(&KINDS[index]);
         if let Some(owners) = value["metadata"]["ownerReferences"].as_array_mut() {
             owners.retain(|reference| reference["uid"].as_str() != Some(owner));
@@ -295,7 +295,7 @@ impl Store {
     fn put(&self, state: &mut State, index: usize, value: Value) -> Arc<Object> {
         state.revision += 1;
         let object = Arc::new(Object::new(value, state.revision));
-        let previous = state.shelves[index].objects.insert(object.key.clone(), Arc::clone(&object));
+        let previous = state.stocks[index].objects.insert(object.key.clone(), Arc::clone(&object));
         if let Some(previous) = &previous {
             unindex(state, index, previous);
         }
@@ -309,14 +309,14 @@ impl Store {
     }
 
     fn record(&self, state: &mut State, index: usize, event: Event) {
-        let shelf = &mut state.shelves[index];
-        shelf.events.push_back(event);
-        while shelf.events.len() > self.history {
-            if let Some(oldest) = shelf.events.pop_front() {
-                shelf.forgotten = oldest.object.revision;
+        let stock = &mut state.stocks[index];
+        stock.events.push_back(event);
+        while stock.events.len() > self.history {
+            if let Some(oldest) = stock.events.pop_front() {
+                stock.forgotten = oldest.object.revision;
             }
         }
-        shelf.changed.send_replace(());
+        stock.changed.send_replace(());
     }
 
     fn draw(&self, state: &mut State) -> u64 {
@@ -367,8 +367,8 @@ fn unindex(state: &mut State, index: usize, object: &Object) {
 
 /// What a namespace holds.
 fn contents<'a>(state: &'a State, namespace: &'a str) -> impl Iterator<Item = (usize, Key)> + 'a {
-    state.shelves.iter().enumerate().filter(|(index, _)| KINDS[*index].namespaced).flat_map(move |(index, shelf)| {
-        let keys = shelf.objects.range(Key::new(namespace, "")..).map(|(key, _)| key.clone());
+    state.stocks.iter().enumerate().filter(|(index, _)| KINDS[*index].namespaced).flat_map(move |(index, stock)| {
+        let keys = stock.objects.range(Key::new(namespace, "")..).map(|(key, _)| key.clone());
         keys.take_while(move |key| *key.namespace == *namespace).map(move |key| (index, key))
     })
 }
@@ -382,10 +382,10 @@ fn push_finalizer(value: &mut Value, finalizer: &str) {
     if !metadata["finalizers"].is_array() {
         metadata["finalizers"] = json!([]);
     }
-    if let Some(finalizers) = metadata["finalizers"].as_array_mut() {
-        if finalizers.iter().all(|known| known.as_str() != Some(finalizer)) {
-            finalizers.push(finalizer.into());
-        }
+    if let Some(finalizers) = metadata["finalizers"].as_array_mut()
+        && finalizers.iter().all(|known| known.as_str() != Some(finalizer))
+    {
+        finalizers.push(finalizer.into());
     }
 }
 
