@@ -122,6 +122,17 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A scenario names a kind that the estate does not serve.
+    #[error("the estate does not serve {kind} of {api_version}")]
+    NoSuchKind {
+        /// Group and version.
+        api_version: String,
+        /// The kind.
+        kind: String,
+    },
+    /// A scenario cannot be used.
+    #[error(transparent)]
+    Scenario(#[from] scenario::Error),
     /// No pod of that name is there.
     #[error("there is no pod {0}")]
     NoSuchPod(String),

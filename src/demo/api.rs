@@ -11,6 +11,7 @@ mod defaults;
 mod discovery;
 mod fields;
 mod format;
+mod openapi;
 mod patch;
 mod path;
 mod read;
@@ -81,6 +82,8 @@ impl Call {
             ["apis", group] => document(discovery::group(cluster, group)),
             ["api", version] => document(discovery::resources(cluster, "", version)),
             ["apis", group, version] => document(discovery::resources(cluster, group, version)),
+            ["openapi", "v3"] => document(Some(openapi::index(cluster))),
+            ["openapi", "v3", ..] => document(openapi::document(cluster, &segments[2..].join("/"))),
             ["apis", gateway::GROUP, gateway::VERSION, ..] if cluster.is_hub() => gateway::answer(self).await,
             ["apis", group @ ("authorization.k8s.io" | "authentication.k8s.io"), "v1", resource] => {
                 self.review(group, resource).await
@@ -186,3 +189,4 @@ pub(crate) fn json(code: StatusCode, value: &serde_json::Value) -> Answer {
 
 /// A body of pieces that come when they come.
 pub(crate) use body::{answer as with_body, full, stream};
+pub(crate) use write::complete;

@@ -1,75 +1,73 @@
-//! What every simulated cluster has before anyone delivers to it: namespaces, nodes, and on the hub what KubeVela
-//! keeps there.
+//! What an estate holds when it starts: the embedded scenarios, and the synthetic members that only `--clusters` asks
+//! for.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::clock;
+use super::api;
 use super::gateway;
 use super::kinds::{self, FLUX, VELA};
 use super::world::{Cluster, World};
-use super::{Error, HUB, MEMBER};
+use super::{Error, HUB, MEMBER, scenario};
 
-/// Furnishes every cluster; joins the members unless the estate is to be empty.
+/// Furnishes every cluster; a cluster is joined and has Flux unless the estate is to be empty.
 pub(crate) fn place(world: &World) -> Result<(), Error> {
+    let empty = world.options.empty;
     for cluster in &world.clusters {
-        for namespace in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-            place_namespace(cluster, namespace);
+        // The namespaces that every API server makes for itself.
+        for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+            namespace(cluster, name);
         }
-        for number in 1..=2 {
-            place_node(cluster, number);
-        }
-        if !world.options.empty {
-            place_namespace(cluster, "flux-system");
+        if !empty {
             cluster.install(&FLUX);
         }
-    }
-    let hub = world.hub();
-    hub.install(&[VELA]);
-    place_namespace(hub, gateway::NAMESPACE);
-    if !world.options.empty {
-        for member in world.clusters.iter().skip(1) {
-            join(world, member)?;
+        if ![HUB, MEMBER].contains(&cluster.name.as_str()) {
+            node(cluster);
+            join(world, cluster)?;
         }
+    }
+    world.hub().install(&[VELA]);
+    let foo = world.cluster(MEMBER)?;
+    let credential = world.authority.client("kubernetes-admin")?;
+    let fill = |name: &str| match name {
+        "foo.endpoint" => Some(foo.url()),
+        "foo.ca" => Some(world.authority.pem().to_owned()),
+        "foo.certificate" => Some(credential.certificate.clone()),
+        "foo.key" => Some(credential.key.clone()),
+        _ => None,
+    };
+    for (cluster, object) in scenario::embedded(empty, &fill)? {
+        put(world, &cluster, object)?;
     }
     Ok(())
 }
 
-fn place_namespace(cluster: &Cluster, name: &str) {
-    let namespace = json!({
-        "metadata": { "name": name, "labels": { "kubernetes.io/metadata.name": name } },
-        "spec": { "finalizers": ["kubernetes"] },
-        "status": { "phase": "Active" },
-    });
-    cluster.place(kinds::core("namespaces"), namespace);
+/// Puts an object of a scenario into a cluster.
+pub(crate) fn put(world: &World, cluster: &str, object: Value) -> Result<(), Error> {
+    let cluster = world.cluster(cluster)?;
+    let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    let kind = kinds::of(&api_version, &kind).ok_or(Error::NoSuchKind { api_version, kind })?;
+    cluster.place(kind, api::complete(kind, object));
+    Ok(())
 }
 
-fn place_node(cluster: &Cluster, number: usize) {
-    let prefix = if cluster.name == HUB { "hub" } else { &cluster.name };
-    let name = format!("{prefix}-node-{number}");
-    let now = clock::now();
-    let ready = json!({
-        "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status",
-        "lastHeartbeatTime": now, "lastTransitionTime": now,
-    });
-    let capacity = json!({ "cpu": "8", "memory": "32Gi", "pods": "110" });
+fn namespace(cluster: &Cluster, name: &str) {
+    let kind = kinds::core("namespaces");
+    cluster.place(kind, api::complete(kind, json!({ "metadata": { "name": name } })));
+}
+
+fn node(cluster: &Cluster) {
+    let name = format!("{}-node-1", cluster.name);
+    let capacity = json!({ "cpu": "64", "memory": "256Gi", "pods": "5000" });
     let node = json!({
-        "metadata": {
-            "name": name,
-            "labels": { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64" },
-        },
-        "spec": { "podCIDR": format!("10.244.{number}.0/24") },
+        "metadata": { "name": name, "labels": { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" } },
+        "spec": {},
         "status": {
-            "capacity": capacity, "allocatable": capacity, "conditions": [ready],
-            "addresses": [
-                { "type": "InternalIP", "address": format!("172.18.0.{}", number + 1) },
-                { "type": "Hostname", "address": name },
-            ],
-            "nodeInfo": {
-                "kubeletVersion": "v1.34.4", "osImage": "Simulated Linux", "kernelVersion": "6.12.0",
-                "containerRuntimeVersion": "containerd://2.1.4", "operatingSystem": "linux", "architecture": "amd64",
-            },
+            "capacity": capacity, "allocatable": capacity,
+            "conditions": [{ "type": "Ready", "status": "True", "reason": "KubeletReady" }],
+            "nodeInfo": { "kubeletVersion": "v1.34.4", "operatingSystem": "linux", "architecture": "amd64" },
         },
     });
     cluster.place(kinds::core("nodes"), node);
@@ -79,18 +77,9 @@ fn place_node(cluster: &Cluster, number: usize) {
 fn join(world: &World, member: &Cluster) -> Result<(), Error> {
     let credential = world.authority.client("kubernetes-admin")?;
     let data = |text: &str| Value::from(STANDARD.encode(text));
-    let mut labels = json!({ gateway::CREDENTIAL_TYPE: "X509Certificate" });
-    let mut annotations = json!({
-        "cluster.core.oam.dev/cluster-version":
-            r#"{"major":"1","minor":"34","gitVersion":"v1.34.4","platform":"linux/amd64"}"#,
-    });
-    if member.name == MEMBER {
-        labels["region"] = "eu".into();
-        annotations["cluster.core.oam.dev/cluster-alias"] = "Foo cluster".into();
-    }
     let secret = json!({
         "metadata": {
-            "name": member.name, "namespace": gateway::NAMESPACE, "labels": labels, "annotations": annotations,
+            "name": member.name, "namespace": gateway::NAMESPACE, "labels": { gateway::CREDENTIAL_TYPE: "X509Certificate" },
         },
         "type": "Opaque",
         "data": {

@@ -332,6 +332,37 @@ impl Write<'_> {
     }
 }
 
+/// Completes an object that an estate starts with, as if someone had applied it and, where it has a status, a controller
+/// had seen it since.
+pub(crate) fn complete(kind: &'static Kind, mut object: Value) -> Value {
+    let now = clock::now();
+    let status = object.as_object_mut().and_then(|fields| fields.shift_remove("status"));
+    let metadata = entry(&mut object, "metadata");
+    if metadata["creationTimestamp"].is_null() {
+        metadata["creationTimestamp"] = now.as_str().into();
+    }
+    let time = metadata["creationTimestamp"].as_str().unwrap_or(&now).to_owned();
+    if kind.generation && metadata["generation"].is_null() {
+        metadata["generation"] = 1.into();
+    }
+    let written = !metadata["managedFields"].is_null();
+    tidy(&mut object);
+    if !written {
+        let writer = Writer { manager: "kubectl-client-side-apply", kind, subresource: "", time: &time };
+        object["metadata"]["managedFields"] = fields::record(&Value::Null, &object, &writer);
+    }
+    defaults::complete(kind, &mut object);
+    if let Some(status) = status {
+        let old = object.clone();
+        object["status"] = status;
+        if !written && kind.custom {
+            let writer = Writer { manager: "kubevela", kind, subresource: "status", time: &time };
+            object["metadata"]["managedFields"] = fields::record(&old, &object, &writer);
+        }
+    }
+    object
+}
+
 /// What makes a new generation: all but metadata and status.
 fn desired(object: &Value) -> Map<String, Value> {
     let mut desired = object.as_object().cloned().unwrap_or_default();

@@ -109,7 +109,12 @@ impl Store {
         if dry_run {
             return Ok(Arc::new(Object::new(value, state.revision)));
         }
-        Ok(self.put(&mut state, kind.index(), value))
+        let created = self.put(&mut state, kind.index(), value);
+        // A controller may not know yet that the owner is gone; then what it makes has nobody, and goes too.
+        if !created.owners.is_empty() && !created.owners.iter().any(|owner| state.by_uid.contains_key(owner)) {
+            self.delete_one(&mut state, kind.index(), &created.key, &Deletion::default());
+        }
+        Ok(created)
     }
 
     /// Puts an object as it is, status and uid and times included; for what an estate starts with.
@@ -457,6 +462,15 @@ mod tests {
         assert_eq!(names(&store, None, None, 0).0, ["b", "child"]);
         let foreground = Deletion { foreground: true, ..Deletion::default() };
         store.delete(maps(), &Key::new("default", "b"), &foreground).unwrap();
+        assert!(names(&store, None, None, 0).0.is_empty());
+    }
+
+    #[test]
+    fn what_has_no_owner_any_more_does_not_stay() {
+        let store = store();
+        let mut late = config("late");
+        late["metadata"]["ownerReferences"] = json!([{ "kind": "ConfigMap", "uid": "gone" }]);
+        store.create(maps(), late, false).unwrap();
         assert!(names(&store, None, None, 0).0.is_empty());
     }
 
