@@ -27,14 +27,12 @@ mod pods;
 mod query;
 pub mod scenario;
 mod selector;
-mod serve;
 mod status;
 mod store;
 mod tls;
 mod world;
 
 pub use link::Cut;
-pub use serve::serve;
 use world::World;
 
 /// The hub's name: what KubeVela calls the cluster it runs in.
@@ -114,14 +112,6 @@ pub enum Error {
     /// No cluster of that name is simulated.
     #[error("the estate has no cluster \"{0}\"")]
     NoSuchCluster(String),
-    /// The kubeconfig could not be written.
-    #[error("cannot write the estate's kubeconfig to {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// A scenario names a kind that the estate does not serve.
     #[error("the estate does not serve {kind} of {api_version}")]
     NoSuchKind {
