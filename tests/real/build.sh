@@ -21,8 +21,11 @@ for program in etcd kube-apiserver kube-controller-manager kube-scheduler kwok; 
   [ -x "$folder/$program" ] || missing+=("$program")
 done
 if [ ${#missing[@]} -eq 0 ]; then echo "$folder"; exit 0; fi
-if ! command -v go >/dev/null; then
-  echo "build.sh: ${missing[*]} not found in $folder, and no go to build them with: install Go 1.21 or newer, or set KUBEBUILDER_ASSETS to a folder that has them" >&2
+# Where Go's own installer puts it, for a PATH that does not say so.
+PATH=$PATH:/usr/local/go/bin
+go=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+if [ "${go:-0}" -lt 21 ]; then
+  echo "build.sh: ${missing[*]} not found in $folder, and no Go 1.21 or newer to build them with: install it, or set KUBEBUILDER_ASSETS to a folder that has them" >&2
   exit 1
 fi
 

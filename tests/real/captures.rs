@@ -6,7 +6,7 @@ use kube::Client;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::servers::{applications, create_namespace, project};
+use crate::servers::{applications, apply_namespace, project};
 
 /// One captured Application. Most are the same `default/helm-hello` at different moments.
 pub(crate) struct Capture {
@@ -32,16 +32,21 @@ pub(crate) fn captures() -> Vec<Capture> {
     found
 }
 
+/// The capture of that moment.
+pub(crate) fn capture(moment: &str) -> Capture {
+    captures().into_iter().find(|capture| capture.moment == moment).unwrap()
+}
+
 impl Capture {
     /// The application's name.
     pub(crate) fn name(&self) -> &str {
         self.object["metadata"]["name"].as_str().unwrap()
     }
 
-    /// Puts the application into a new namespace, as KubeVela left it: with its generation, its status, and being deleted
+    /// Puts the application into the namespace, which is made where it is missing, as KubeVela left it: with its generation, its status, and being deleted
     /// where it was. Times that the server sets, uid and resourceVersion are the server's.
     pub(crate) async fn load(&self, client: &Client, namespace: &str) -> DynamicObject {
-        create_namespace(client, namespace).await;
+        apply_namespace(client, namespace).await;
         let api = applications(client, namespace);
         let name = self.name();
         let metadata = &self.object["metadata"];

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
@@ -121,11 +121,9 @@ pub(crate) fn applications(client: &Client, namespace: &str) -> Api<DynamicObjec
     Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
 }
 
-/// Makes a namespace of the test's own.
-pub(crate) async fn create_namespace(client: &Client, name: &str) {
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-    let namespace: DynamicObject = serde_json::from_value(namespace).unwrap();
-    api(client, &namespace).create(&PostParams::default(), &namespace).await.unwrap();
+/// Makes sure of a namespace.
+pub(crate) async fn apply_namespace(client: &Client, name: &str) {
+    apply(client, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await;
 }
 
 /// A member has no kinds of KubeVela's, only those that its addon fluxcd brings.
