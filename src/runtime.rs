@@ -3,6 +3,7 @@
 pub mod audit;
 mod clipboard;
 pub mod console;
+pub mod dashboard;
 pub mod event_loop;
 mod frame;
 mod keys;
@@ -11,5 +12,6 @@ pub mod logging;
 mod panic;
 pub mod session;
 mod state_dir;
+pub mod work;
 
 pub use state_dir::state_dir;

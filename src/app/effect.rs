@@ -1,6 +1,8 @@
 //! Work that `update` asks for and the runtime performs.
 
-use crate::model::{action::Action, forward::ForwardTarget, key::AppKey, log::LogRequest};
+use crate::model::{
+    action::Action, application::Placement, forward::ForwardTarget, key::AppKey, log::LogRequest, pod::Pod,
+};
 
 use super::message::{ForwardId, StreamId, TaskId};
 
@@ -16,7 +18,16 @@ pub enum Effect {
     /// List everything again, now.
     Resync,
     /// Look for what can be forwarded to of an application; answers `Targets`.
-    FindTargets(TaskId, AppKey),
+    FindTargets {
+        /// Names the work.
+        task: TaskId,
+        /// The application.
+        app: AppKey,
+        /// Where it deploys to.
+        places: Vec<Placement>,
+        /// Its pods, as far as they are known.
+        pods: Vec<Pod>,
+    },
     /// Open a forward; answers `Forward`, repeatedly. Port 0: any free one.
     StartForward {
         /// Its name.

@@ -1,6 +1,7 @@
 //! What pages, layers and commands wish for, turned into state and effects.
 
 use crate::model::{
+    application::Application,
     delta::Query,
     forward::{ForwardState, ForwardTarget, preferred_local_port},
     health::Health,
@@ -282,7 +283,9 @@ fn find_targets(app: &mut App, key: AppKey, pod: Option<&PodKey>) -> Vec<Effect>
         chooser.line.set(&pod.name);
     }
     app.push(Layer::Choose(Box::new(chooser)));
-    vec![Effect::FindTargets(task, key)]
+    let places = app.world.app(&key).map(Application::places).unwrap_or_default();
+    let pods = app.world.store.pods_of(&key).cloned().collect();
+    vec![Effect::FindTargets { task, app: key, places, pods }]
 }
 
 /// The targets that a search found.

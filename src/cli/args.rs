@@ -243,13 +243,7 @@ mod tests {
 
     #[test]
     fn wrong_words_are_refused() {
-        for line in [
-            "get",
-            "get nothing",
-            "get pods -o xml",
-            "-n a -A",
-            "--request-timeout soon",
-        ] {
+        for line in ["get", "get nothing", "get pods -o xml", "-n a -A", "--request-timeout soon"] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

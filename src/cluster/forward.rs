@@ -98,7 +98,9 @@ async fn look(
 ) {
     let mut told: Option<ForwardState> = None;
     loop {
-        let found = resolver.resolve(chosen.borrow().as_ref()).await;
+        // A copy: what `borrow` gives must not be held while waiting.
+        let before = chosen.borrow().clone();
+        let found = resolver.resolve(before.as_ref()).await;
         let (state, pause) = match &found {
             Ok(backend) => {
                 let pod = backend.pod.as_str().into();

@@ -258,6 +258,22 @@ impl Application {
         if namespace.is_empty() { &self.key.namespace } else { namespace }
     }
 
+    /// Every place it deploys to, as spec or status tell, by cluster and namespace; no namespace is empty.
+    pub fn places(&self) -> Vec<Placement> {
+        let told = self.placements.iter().map(|at| (&at.cluster, &at.namespace));
+        let seen = self.services.iter().map(|at| (&at.cluster, &at.namespace));
+        let mut places: Vec<Placement> = told
+            .chain(seen)
+            .map(|(cluster, namespace)| Placement {
+                cluster: cluster.clone(),
+                namespace: self.namespace_or_own(namespace).clone(),
+            })
+            .collect();
+        places.sort();
+        places.dedup();
+        places
+    }
+
     /// Whether the spec alone tells every place it deploys to; clusters chosen by label, external policies and
     /// external workflows tell it only in the status.
     pub fn placements_are_complete(&self) -> bool {

@@ -4,12 +4,13 @@ use std::{
     fs::File,
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::Serialize;
 
 use super::state_dir;
+use crate::model::audit::{AuditLine, AuditPhase};
 
 /// The file's name in the state directory.
 pub const NAME: &str = "audit.jsonl";
@@ -49,6 +50,41 @@ impl Audit {
             return Err(io::Error::new(io::ErrorKind::WriteZero, "the disk is full"));
         }
         if durable { file.sync_data() } else { Ok(()) }
+    }
+}
+
+/// Where lines of the audit go, and what happens when they cannot.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    audit: Result<Arc<Audit>, Arc<io::Error>>,
+    /// Whether writes go ahead though they are not on record.
+    best_effort: bool,
+}
+
+impl Sink {
+    /// Into the state directory.
+    pub fn open(best_effort: bool) -> Self {
+        Self { audit: Audit::open().map(Arc::new).map_err(Arc::new), best_effort }
+    }
+
+    /// Into a file.
+    pub fn to(audit: Audit, best_effort: bool) -> Self {
+        Self { audit: Ok(Arc::new(audit)), best_effort }
+    }
+
+    /// Takes a line; an intent is on the disk when this returns.
+    pub fn append(&self, line: &AuditLine) -> io::Result<()> {
+        let appended = match &self.audit {
+            Ok(audit) => audit.append(line, line.phase == AuditPhase::Intent),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        };
+        match appended {
+            Err(error) if self.best_effort => {
+                tracing::warn!(%error, "a line of the audit is lost");
+                Ok(())
+            }
+            appended => appended,
+        }
     }
 }
 

@@ -352,16 +352,16 @@ impl<P: Program, C: Console, W: Worker> Turn<'_, P, C, W> {
         self.shown().await
     }
 
-    /// The screen shows what was drawn last; the program is told when that has an input it did not have before.
+    /// The screen shows what was drawn last, and the program is told. What it makes of it shows with the next frame,
+    /// which is due at once only if an input is on the screen that was not before.
     async fn shown(&mut self) -> Result<(), Ended> {
         if self.told_inputs < self.drawn_inputs {
             self.told_inputs = self.drawn_inputs;
-            let now = (self.clock)();
             self.soil();
-            let effects = self.program.update(Message::Drawn(now));
-            self.perform(effects).await?;
         }
-        Ok(())
+        let effects = self.program.update(Message::Drawn((self.clock)()));
+        self.schedule_tick();
+        self.perform(effects).await
     }
 
     fn schedule_tick(&mut self) {

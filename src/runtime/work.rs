@@ -1,0 +1,207 @@
+//! Effects → tasks: the session's hands.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::FutureExt as _;
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+
+use super::{
+    audit::{Audit, Sink},
+    clipboard::Clipboard,
+    event_loop::Worker,
+    session::Senders,
+};
+use crate::{
+    app::{
+        effect::Effect,
+        message::{ForwardId, Message, StreamId, TaskId},
+    },
+    cluster::{Session, actions, forward, logs},
+    model::{
+        action::{Action, Outcome},
+        application::Placement,
+        forward::{ForwardState, ForwardTarget},
+        key::{AppKey, Text},
+        log::{LogEvent, LogRequest},
+        pod::Pod,
+    },
+};
+
+/// Forwards listen for this machine alone.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Lines of one log that may wait to be gathered into a batch.
+const LINES: usize = 1024;
+/// Lines told at once.
+const BATCH: usize = 512;
+/// How long leaving waits for a write that is under way: its outcome belongs on record.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// Performs effects on a session, and tells the loop what comes of them.
+pub struct Work {
+    session: Arc<Session>,
+    tell: Senders,
+    audit: Sink,
+    clipboard: Clipboard,
+    forwards: HashMap<ForwardId, AbortHandle>,
+    logs: HashMap<StreamId, AbortHandle>,
+    writes: JoinSet<()>,
+}
+
+impl Work {
+    /// For one session; writes go on record with `audit`.
+    pub fn new(session: Arc<Session>, tell: Senders, audit: Sink) -> Self {
+        let clipboard = Clipboard::new(tell.control.clone());
+        Self { session, tell, audit, clipboard, forwards: HashMap::new(), logs: HashMap::new(), writes: JoinSet::new() }
+    }
+
+    /// Waits for writes that are under way, so that their outcome is on record; false if one is not over in time.
+    pub async fn finish(&mut self) -> bool {
+        timeout(LAST_WRITES, async { while self.writes.join_next().await.is_some() {} }).await.is_ok()
+    }
+
+    fn find_targets(&self, task: TaskId, app: AppKey, places: Vec<Placement>, pods: Vec<Pod>) {
+        let hub = self.session.hub().clone();
+        let messages = self.tell.messages.clone();
+        self.spawn(task, async move {
+            let (targets, notes) = forward::targets(&hub, &app, &places, &pods).await;
+            let _ = messages.send(Message::Targets(task, targets, notes)).await;
+        });
+    }
+
+    /// Runs a piece of work; if it breaks, that is its outcome.
+    fn spawn(&self, task: TaskId, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let messages = self.tell.messages.clone();
+        tokio::spawn(guarded(work, move |message| async move {
+            let _ = messages.send(Message::Done(task, Outcome::Panicked { message })).await;
+        }))
+        .abort_handle()
+    }
+
+    fn act(&mut self, task: TaskId, action: Action) {
+        let hub = self.session.hub().clone();
+        let messages = self.tell.messages.clone();
+        let broken = messages.clone();
+        let audit = self.audit.clone();
+        let write = async move {
+            let outcome = actions::perform(&hub, &action, &mut |line| audit.append(&line)).await;
+            let _ = messages.send(Message::Done(task, outcome)).await;
+        };
+        // Those that are over need not be kept.
+        while self.writes.try_join_next().is_some() {}
+        self.writes.spawn(guarded(write, move |message| async move {
+            let _ = broken.send(Message::Done(task, Outcome::Panicked { message })).await;
+        }));
+    }
+
+    fn start_forward(&mut self, id: ForwardId, target: ForwardTarget, local_port: u16) {
+        let client = self.session.client(&target.cluster);
+        let listen = SocketAddr::new(LOOPBACK, local_port);
+        let messages = self.tell.messages.clone();
+        let broken = messages.clone();
+        // States are few, and each matters: a forward's own queue keeps their order without holding it up.
+        let (report, mut states) = mpsc::unbounded_channel();
+        let work = async move {
+            let tell = async {
+                while let Some(state) = states.recv().await {
+                    if messages.send(Message::Forward(id, state)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            let run = async move {
+                forward::run(client, target, listen, |state| {
+                    let _ = report.send(state);
+                })
+                .await;
+            };
+            tokio::join!(run, tell);
+        };
+        let task = tokio::spawn(guarded(work, move |reason| async move {
+            let _ = broken.send(Message::Forward(id, ForwardState::Failed { reason })).await;
+        }));
+        self.forwards.insert(id, task.abort_handle());
+    }
+
+    fn stop_forward(&mut self, id: ForwardId) {
+        if let Some(task) = self.forwards.remove(&id) {
+            task.abort();
+        }
+        let messages = self.tell.messages.clone();
+        tokio::spawn(async move {
+            let _ = messages.send(Message::Forward(id, ForwardState::Stopped)).await;
+        });
+    }
+
+    fn follow_log(&mut self, id: StreamId, request: LogRequest) {
+        let client = self.session.client(&request.pod.cluster);
+        let tell = self.tell.logs.clone();
+        let broken = tell.clone();
+        let work = async move {
+            let (events, mut lines) = mpsc::channel(LINES);
+            let gather = async {
+                let mut batch = Vec::new();
+                while lines.recv_many(&mut batch, BATCH).await > 0 {
+                    if tell.send(Message::Log(id, std::mem::take(&mut batch))).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(logs::follow(client, request, events), gather);
+        };
+        let task = tokio::spawn(guarded(work, move |reason| async move {
+            let _ = broken.send(Message::Log(id, vec![LogEvent::Ended(reason)])).await;
+        }));
+        self.logs.insert(id, task.abort_handle());
+    }
+}
+
+impl Worker for Work {
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Resync => self.session.resync(),
+            Effect::FindTargets { task, app, places, pods } => self.find_targets(task, app, places, pods),
+            Effect::StartForward { id, target, local_port } => self.start_forward(id, target, local_port),
+            Effect::StopForward(id) => self.stop_forward(id),
+            Effect::FollowLog(id, request) => self.follow_log(id, request),
+            Effect::StopLog(id) => {
+                if let Some(task) = self.logs.remove(&id) {
+                    task.abort();
+                }
+            }
+            Effect::Act(task, action) => self.act(task, action),
+            Effect::Copy(task, text) => {
+                let copy = self.clipboard.copy(text);
+                let messages = self.tell.messages.clone();
+                self.spawn(task, async move {
+                    let _ = messages.send(Message::Done(task, copy.await)).await;
+                });
+            }
+            // The loop's own.
+            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Bell => {}
+        }
+    }
+}
+
+/// Runs work to its end; when it panics, tells so in words.
+async fn guarded<F: Future<Output = ()>>(work: impl Future<Output = ()>, broken: impl FnOnce(Text) -> F) {
+    if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
+        let words = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no words");
+        broken(format!("lateen broke at this ({words}), which is a defect; a report is in the state directory").into())
+            .await;
+    }
+}
