@@ -109,11 +109,8 @@ impl Error {
                 } else {
                     Class::Other
                 };
-                // Only a failure to connect proves that nothing was sent.
-                let connect = chain_any(other, |e| {
-                    e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
-                        || e.to_string().contains("connect")
-                });
+                // Only a failure to connect proves that nothing was sent; hyper-util says it in these words.
+                let connect = chain_any(other, |e| e.to_string() == "client error (Connect)");
                 Self { class, message: one_line(&dial(&cause)), sent: !connect }
             }
         }

@@ -209,7 +209,9 @@ impl Follower {
         Ok(match container.state {
             State::Running => {
                 // An end while it runs is a cut connection, or the kubelet's rotation.
-                self.breaks(reason);
+                if !restarted {
+                    self.breaks(reason);
+                }
                 if self.failures > 0 { Next::Later(self.back_off()) } else { self.again() }
             }
             State::Ended(why) => Next::End(why),
