@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 use super::{
-    pod_status::{Printed, is_sidecar, printed},
+    pod_status::{Printed, is_sidecar, is_true, printed},
     read::Node,
 };
 
@@ -84,7 +84,9 @@ fn health(pod: &Node, printed: &Printed, unschedulable: bool) -> Health {
         (_, "Succeeded") => Health::Ok,
         ("SchedulingGated", _) => Health::Pending,
         _ if unschedulable || by_code || FAILING.contains(&word) => Health::Failed,
-        ("Running", _) if printed.total > 0 && printed.ready == printed.total => Health::Ok,
+        ("Running", _) if (printed.total > 0 && printed.ready == printed.total) || is_true(&status, "Ready") => {
+            Health::Ok
+        }
         // Up again after a crash and not ready: between two rounds of a crash loop.
         ("Running" | "NotReady", _) if has_crashed(&status) => Health::Failed,
         _ => Health::Progressing,

@@ -114,3 +114,6 @@ pub(super) fn printed(pod: &Node) -> Printed {
     }
     Printed { status: reason, ready, total: total as u32, restarts: all_restarts }
 }
+
+#[cfg(test)]
+mod tests;
