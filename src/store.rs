@@ -187,7 +187,7 @@ impl Store {
                 self.scope_ids.forget(&scope);
                 self.scopes.remove(&scope).is_some() || swept
             }
-            Delta::Link { cluster, state } => self.take_link(cluster, state),
+            Delta::Link { cluster, state } => self.take_link(&cluster, state),
             Delta::Notice(_) => false,
         }
     }
@@ -315,13 +315,13 @@ impl Store {
         true
     }
 
-    fn take_link(&mut self, cluster: ClusterId, state: LinkState) -> bool {
-        let entry = ClusterEntry::slot(&mut self.clusters, &cluster);
+    fn take_link(&mut self, cluster: &ClusterId, state: LinkState) -> bool {
+        let entry = ClusterEntry::slot(&mut self.clusters, cluster);
         let (shown, judged) = entry.take_link(state);
         if judged {
-            self.dirty.extend(self.apps_by_cluster.of(&cluster).cloned());
+            self.dirty.extend(self.apps_by_cluster.of(cluster).cloned());
             // Pods may stand where neither spec nor status says.
-            self.dirty.extend(self.owners.apps_with_pods_in(&cluster));
+            self.dirty.extend(self.owners.apps_with_pods_in(cluster));
         }
         shown
     }

@@ -1,6 +1,8 @@
 //! What a real KubeVela wrote, fed through projection and store: every captured and sample Application gives a
 //! sensible row and page, and a whole delivery, event by event, never says something that is not so.
 
+#![expect(clippy::unwrap_used, reason = "a broken fixture is to fail the test")]
+
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path, time::Duration};
 
 use lateen::{
@@ -38,8 +40,7 @@ fn applications(folder: &str) -> BTreeMap<String, Application> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(fixtures().join(folder)).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !name.ends_with(".yaml") && !name.ends_with(".json") {
+        if !path.extension().is_some_and(|ending| ending == "yaml" || ending == "json") {
             continue;
         }
         for object in yaml::documents(&fs::read_to_string(&path).unwrap()).unwrap() {

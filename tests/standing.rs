@@ -1,6 +1,9 @@
 //! How an application stands and what it waits for, over the shapes that KubeVela 1.4 to 1.11 write: a table of
 //! statuses, fed through the projection as a watch would.
 
+#![expect(clippy::unwrap_used, reason = "a broken fixture is to fail the test")]
+#![expect(clippy::needless_pass_by_value, reason = "cases are written as literals")]
+
 use std::time::Duration;
 
 use lateen::{

@@ -164,19 +164,11 @@ fn overrule(standing: &mut Standing, word: &hub::Word, places: &[place::Place]) 
 
 /// Says which clusters nobody can speak for.
 fn say_lost(standing: &mut Standing, word: &hub::Word, lost: &[&place::Place]) {
-    let names = match lost {
-        [first, second, third, _, ..] => format!(
-            "{}, {}, {} and {} more unreachable",
-            first.standing.cluster,
-            second.standing.cluster,
-            third.standing.cluster,
-            lost.len() - 3
-        ),
-        _ => {
-            let names: Vec<&str> = lost.iter().map(|place| place.standing.cluster.as_str()).collect();
-            format!("{} unreachable", names.join(", "))
-        }
-    };
+    let mut names: Vec<String> = lost.iter().take(3).map(|place| place.standing.cluster.to_string()).collect();
+    if lost.len() > names.len() {
+        names.push(format!("{} more", lost.len() - names.len()));
+    }
+    let names = format!("{} unreachable", names.join(", "));
     if standing.health == Health::Failed {
         let reason = standing.reason.take();
         standing.reason = Some(reason.map_or_else(|| names.clone(), |reason| format!("{reason}; {names}")).into());

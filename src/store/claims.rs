@@ -35,12 +35,11 @@ pub(super) struct Claims(Vec<(u32, Epoch)>);
 impl Claims {
     /// Notes that a list of the scope named the row.
     pub(super) fn claim(&mut self, scope: u32, epoch: Epoch) {
-        match self.0.iter_mut().find(|(id, _)| *id == scope) {
-            Some((_, claimed)) => *claimed = epoch.max(*claimed),
-            None => {
-                self.0.reserve_exact(1);
-                self.0.push((scope, epoch));
-            }
+        if let Some((_, claimed)) = self.0.iter_mut().find(|(id, _)| *id == scope) {
+            *claimed = epoch.max(*claimed);
+        } else {
+            self.0.reserve_exact(1);
+            self.0.push((scope, epoch));
         }
     }
 

@@ -34,15 +34,14 @@ impl Interner {
     }
 
     fn text(&mut self, text: &mut Text) {
-        match self.texts.get(&**text) {
-            Some(kept) => *text = kept.clone(),
-            None => {
-                if self.texts.len() >= self.sweep_at.max(256) {
-                    self.texts.retain(|text| std::sync::Arc::strong_count(text) > 1);
-                    self.sweep_at = self.texts.len() * 2;
-                }
-                self.texts.insert(text.clone());
-            }
+        if let Some(kept) = self.texts.get(&**text) {
+            *text = kept.clone();
+            return;
         }
+        if self.texts.len() >= self.sweep_at.max(256) {
+            self.texts.retain(|text| std::sync::Arc::strong_count(text) > 1);
+            self.sweep_at = self.texts.len() * 2;
+        }
+        self.texts.insert(text.clone());
     }
 }

@@ -65,9 +65,8 @@ fn merge(planned: Vec<Step>, told: Vec<Step>) -> Vec<Step> {
     // Steps that only the status knows, each with the name of the planned step it stands before.
     let mut extra: Vec<(Option<String>, Step)> = Vec::new();
     let mut known: Vec<Step> = Vec::new();
-    let mut told = told.into_iter().peekable();
     let mut since_known = 0;
-    while let Some(step) = told.next() {
+    for step in told {
         if is_planned(&step.name) {
             for (before, _) in extra.iter_mut().skip(since_known).filter(|(before, _)| before.is_none()) {
                 *before = Some(step.name.to_string());

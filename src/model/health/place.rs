@@ -60,7 +60,7 @@ fn place(app: &Application, cluster: &ClusterId, pods: &[&Pod], link: Option<&Li
             health = Health::Failed;
             reason = Some(evidence.to_string());
             let contradicted = |service: &&Service| service.is_well() && evidence.contradicts(service);
-            ready -= services.iter().copied().filter(|service| contradicted(&service)).count() as u32;
+            ready -= services.iter().copied().filter(|service| contradicted(service)).count() as u32;
         } else if health == Health::Ok && evidence.ready == 0 && evidence.counted > 0 {
             health = Health::Progressing;
             reason = Some(format!("0/{} pods ready", evidence.counted));

@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "cases are written as literals")]
+
 use serde_json::{Value, json};
 
 use crate::{
