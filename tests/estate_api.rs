@@ -9,8 +9,8 @@ use futures::{AsyncBufReadExt, StreamExt, TryStreamExt};
 use http::Request;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent,
-    WatchParams,
+    Api, ApiResource, AttachParams, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
+    WatchEvent, WatchParams,
 };
 use kube::{Client, ResourceExt};
 use lateen::demo::{Cut, Estate, HUB, MEMBER, Options};
@@ -332,6 +332,36 @@ async fn a_forward_reaches_what_listens_in_the_pod() {
     let spdy = post.header("upgrade", "SPDY/3.1").header("connection", "upgrade").body(Vec::new()).unwrap();
     let refused = client.request::<Value>(spdy).await.unwrap_err();
     assert!(refused.to_string().contains("WebSocket"), "{refused}");
+}
+
+#[tokio::test]
+async fn commands_run_in_a_shell_of_its_own() {
+    let estate = joined();
+    let client = estate.client(MEMBER).await.unwrap();
+    running_pod(&client, "hello", "Welcome!").await;
+    let pods: Api<Pod> = Api::default_namespaced(through(estate.client(HUB).await.unwrap(), MEMBER));
+    let quiet = AttachParams::default().stderr(true).stdout(true);
+    let mut once = pods.exec("hello", ["sh", "-c", "echo $MESSAGE; nope; exit 3"], &quiet).await.unwrap();
+    let mut out = String::new();
+    once.stdout().unwrap().read_to_string(&mut out).await.unwrap();
+    let mut err = String::new();
+    once.stderr().unwrap().read_to_string(&mut err).await.unwrap();
+    assert_eq!((out.as_str(), err.as_str()), ("Welcome!\n", "sh: nope: not found\n"));
+    let status = once.take_status().unwrap().await.unwrap();
+    assert_eq!(status.reason.as_deref(), Some("NonZeroExitCode"));
+    assert_eq!(status.details.unwrap().causes.unwrap()[0].message.as_deref(), Some("3"));
+
+    let mut terminal = pods.exec("hello", ["sh"], &AttachParams::interactive_tty()).await.unwrap();
+    let (mut input, mut output) = (terminal.stdin().unwrap(), terminal.stdout().unwrap());
+    input.write_all(b"echo typ\x7fo; exit 5\r").await.unwrap();
+    let mut seen = Vec::new();
+    tokio::time::timeout(SOON, output.read_to_end(&mut seen)).await.unwrap().unwrap();
+    let seen = String::from_utf8(seen).unwrap();
+    assert!(seen.starts_with("This container is simulated") && seen.ends_with("\r\ntyo\r\n"), "{seen:?}");
+
+    let mut unknown = pods.exec("hello", ["nope"], &quiet).await.unwrap();
+    let status = unknown.take_status().unwrap().await.unwrap();
+    assert!(status.message.unwrap().contains("executable file not found"));
 }
 
 /// A client of a member through the hub's gateway.

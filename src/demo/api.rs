@@ -119,6 +119,7 @@ impl Call {
         let pod = target.kind.name == "Pod" && target.kind.group.is_empty();
         match (&method, subresource.as_str()) {
             (&Method::GET, "log") if pod => return pods::log::answer(&self, &target),
+            (_, "exec") if pod => return pods::exec::answer(self, &target),
             (_, "portforward") if pod => return pods::forward::answer(self, &target),
             (&Method::GET, "" | "status") if target.name.is_empty() || self.query.flag("watch") => {
                 return read::list(&self.cluster.store, &target, self.request.headers(), &self.query);

@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::status::Status;
 
+pub(crate) mod exec;
 pub(crate) mod forward;
 pub(crate) mod log;
 mod page;
+mod shell;
 mod speech;
 
 /// One container of a pod, as the pod's status tells of it.

@@ -148,7 +148,7 @@ impl Session {
         loop {
             let message = tokio::select! {
                 message = incoming.next() => message,
-                () = self.gone(&mut pods) => break,
+                () = gone(&self.cluster, &self.key, &self.uid, &mut pods) => break,
                 _ = &mut writer => return,
             };
             match message {
@@ -207,15 +207,15 @@ impl Session {
         });
         Some(input)
     }
+}
 
-    /// Ready when the pod is gone, or was replaced by another of its name.
-    async fn gone(&self, pods: &mut watch::Receiver<()>) {
-        loop {
-            pods.borrow_and_update();
-            let pod = self.cluster.store.get(kinds::core("pods"), &self.key);
-            if pod.is_none_or(|pod| pod.uid != self.uid) || pods.changed().await.is_err() {
-                return;
-            }
+/// Ready when the pod is gone, or was replaced by another of its name.
+pub(crate) async fn gone(cluster: &Cluster, key: &Key, uid: &str, pods: &mut watch::Receiver<()>) {
+    loop {
+        pods.borrow_and_update();
+        let pod = cluster.store.get(kinds::core("pods"), key);
+        if pod.is_none_or(|pod| *pod.uid != *uid) || pods.changed().await.is_err() {
+            return;
         }
     }
 }
