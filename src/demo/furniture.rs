@@ -28,10 +28,10 @@ pub(crate) fn place(world: &World) -> Result<(), Error> {
         }
     }
     world.hub().install(&[VELA]);
-    let foo = world.cluster(MEMBER)?;
+    let member = world.cluster(MEMBER)?;
     let credential = world.authority.client("kubernetes-admin")?;
     let fill = |name: &str| match name {
-        "foo.endpoint" => Some(foo.url()),
+        "foo.endpoint" => Some(member.url()),
         "foo.ca" => Some(world.authority.pem().to_owned()),
         "foo.certificate" => Some(credential.certificate.clone()),
         "foo.key" => Some(credential.key.clone()),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::demo::kinds::{KINDS, Kind};
 use crate::demo::world::Cluster;
 
-fn served<'a>(cluster: &'a Cluster) -> impl Iterator<Item = &'static Kind> + 'a {
+fn served(cluster: &Cluster) -> impl Iterator<Item = &'static Kind> + '_ {
     KINDS.iter().filter(|kind| cluster.serves(kind))
 }
 

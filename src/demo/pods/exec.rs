@@ -183,8 +183,9 @@ impl Session {
             Some((&STDIN, data)) => data.iter().for_each(|byte| self.byte(*byte)),
             Some((&RESIZE, size)) => {
                 if let Ok(size) = serde_json::from_slice::<Value>(size) {
-                    let side = |name: &str| size[name].as_u64().and_then(|side| u16::try_from(side).ok()).unwrap_or(0);
-                    self.shell.size = (side("Height"), side("Width"));
+                    let cells =
+                        |name: &str| size[name].as_u64().and_then(|cells| u16::try_from(cells).ok()).unwrap_or(0);
+                    self.shell.size = (cells("Height"), cells("Width"));
                 }
             }
             Some((&CLOSE, [STDIN])) => {

@@ -111,7 +111,7 @@ impl Shell {
                 "PID   USER     TIME  COMMAND\n    1 root      0:07 server\n   14 root      0:00 sh\n   21 root      0:00 ps\n",
             ),
             ("stty", ["size"]) => Done::out(format!("{} {}\n", self.size.0, self.size.1)),
-            ("env", []) | ("printenv", []) => {
+            ("env" | "printenv", []) => {
                 let mut out = format!("HOSTNAME={}\nHOME=/root\nPATH=/usr/local/bin:/usr/bin:/bin\n", self.pod);
                 for (name, value) in &self.variables {
                     let _ = writeln!(out, "{name}={value}");
@@ -181,8 +181,8 @@ impl Shell {
     fn list(&self, arguments: &[&str]) -> Done {
         let named = arguments.iter().find(|argument| !argument.starts_with('-')).copied().unwrap_or(".");
         match contents(&self.path(named)) {
-            Some(names) if names.is_empty() => Done::default(),
-            Some(names) => Done::out(format!("{}\n", names.join("\n"))),
+            Some(entries) if entries.is_empty() => Done::default(),
+            Some(entries) => Done::out(format!("{}\n", entries.join("\n"))),
             None if self.file(&self.path(named)).is_some() => Done::out(format!("{named}\n")),
             None => Done::failed(1, format!("ls: {named}: No such file or directory\n")),
         }
