@@ -11,12 +11,14 @@ pub struct Pages {
     current: Page,
     back: Vec<Page>,
     forward: Vec<Page>,
+    /// Whether [`Pages::last`] went back, and is to come forward again.
+    left_by_last: bool,
 }
 
 impl Pages {
     /// A session that begins at `home`.
     pub fn new(home: Page) -> Self {
-        Self { current: home, back: Vec::new(), forward: Vec::new() }
+        Self { current: home, back: Vec::new(), forward: Vec::new(), left_by_last: false }
     }
 
     /// The page shown.
@@ -44,6 +46,7 @@ impl Pages {
         let left = std::mem::replace(&mut self.current, page);
         self.back.push(left);
         self.forward.clear();
+        self.left_by_last = false;
         if self.back.len() > KEPT {
             // The first is home, and stays.
             self.back.remove(1);
@@ -58,6 +61,7 @@ impl Pages {
     /// Back; `false` at home.
     pub fn back(&mut self) -> bool {
         let Some(page) = self.back.pop() else { return false };
+        self.left_by_last = false;
         self.forward.push(std::mem::replace(&mut self.current, page));
         true
     }
@@ -65,12 +69,19 @@ impl Pages {
     /// Forward again; `false` where one did not come back from anywhere.
     pub fn forward(&mut self) -> bool {
         let Some(page) = self.forward.pop() else { return false };
+        self.left_by_last = false;
         self.back.push(std::mem::replace(&mut self.current, page));
         true
     }
 
     /// To the page before, and with the next call to this one again.
     pub fn last(&mut self) -> bool {
-        self.back() || self.forward()
+        let returns = std::mem::take(&mut self.left_by_last);
+        if returns && self.forward() {
+            return true;
+        }
+        let left = self.back();
+        self.left_by_last = left;
+        left || self.forward()
     }
 }

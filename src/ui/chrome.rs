@@ -42,8 +42,11 @@ pub(super) fn header(app: &App, paint: &mut Paint<'_>, area: Rect) {
     let right = session(app, paint);
     line(paint, area.x, area.y, area.width, |paint, room| hub_and_counts(app, paint, room), &right);
     let title = title(app, paint);
-    let clusters = clusters(app, paint);
-    line(paint, area.x, area.y + 1, area.width, |_, _| title, &clusters);
+    let mut links = clusters(app, paint, true);
+    if width(&title) + width(&links) + 4 > area.width {
+        links = clusters(app, paint, false);
+    }
+    line(paint, area.x, area.y + 1, area.width, |_, _| title, &links);
 }
 
 /// A line of a left and a right part; the right one goes first where room is short.
@@ -89,7 +92,7 @@ fn hub_and_counts(app: &App, paint: &mut Paint<'_>, room: u16) -> Vec<Run> {
         Health::Gone,
     ];
     let mut long = vec![Part::plain(format!("   {total} apps"))];
-    let mut short = vec![Part::plain(format!("  {total}"))];
+    let mut short = vec![Part::plain(format!("  {total} apps"))];
     for class in order.into_iter().filter(|class| counts.get(*class) > 0) {
         let count = counts.get(class);
         let tone = if class == Health::Ok { Tone::Dim } else { Tone::Health(class) };
@@ -201,7 +204,7 @@ fn application(app: &App, parts: &mut Vec<Part>, key: &AppKey) {
 }
 
 /// How the clusters' links stand: those that do not answer with their age and, where there is room, their names.
-fn clusters(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
+fn clusters(app: &App, paint: &mut Paint<'_>, long: bool) -> Vec<Run> {
     let (mut live, mut connecting) = (0, 0);
     let mut lost = Vec::new();
     let mut refused = Vec::new();
@@ -216,12 +219,14 @@ fn clusters(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
     if live + connecting + lost.len() + refused.len() == 0 {
         return Vec::new();
     }
-    let mut parts = vec![Part::dim(format!("clusters {live} live"))];
+    let lead = if long { "clusters " } else { "" };
+    let mut parts = vec![Part::dim(format!("{lead}{live} live"))];
     if connecting > 0 {
         parts.push(Part::Text(format!(", {connecting} connecting"), Tone::Health(Health::Progressing)));
     }
     if !refused.is_empty() {
-        parts.push(Part::Text(format!(", {} forbidden ({})", refused.len(), refused.join(", ")), Tone::Health(Health::Unknown)));
+        let names = if long { format!(" ({})", refused.join(", ")) } else { String::new() };
+        parts.push(Part::Text(format!(", {} forbidden{names}", refused.len()), Tone::Health(Health::Unknown)));
     }
     if let Some(first) = lost.iter().map(|(_, since)| *since).min() {
         let tone = Tone::Health(Health::Failed);
@@ -229,7 +234,9 @@ fn clusters(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
         parts.push(Part::Ago(Some(first), tone));
         let names: Vec<&str> = lost.iter().map(|(name, _)| *name).take(3).collect();
         let more = if lost.len() > 3 { ", …" } else { "" };
-        parts.push(Part::Text(format!(" ({}{more})", names.join(", ")), tone));
+        if long {
+            parts.push(Part::Text(format!(" ({}{more})", names.join(", ")), tone));
+        }
     }
     paint.runs(&parts)
 }

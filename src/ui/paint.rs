@@ -94,7 +94,7 @@ impl<'a> Paint<'a> {
         age::short(time, self.world.now)
     }
 
-    /// How long until: seconds in the last minute, then one unit.
+    /// How long until: seconds in the last minute, before that one unit.
     fn until(&mut self, time: Option<Timestamp>) -> String {
         let Some(time) = time else { return "-".to_owned() };
         if self.world.absolute {
@@ -102,7 +102,7 @@ impl<'a> Paint<'a> {
         }
         let left = time.duration_since(self.world.now);
         if left <= SignedDuration::ZERO {
-            return "now".to_owned();
+            return "0s".to_owned();
         }
         let seconds = left.as_secs();
         let (shown, text) = match seconds {

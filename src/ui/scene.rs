@@ -8,12 +8,15 @@ use crate::app::Look;
 
 use super::theme::Theme;
 
+/// Lists whose widths are kept.
+const LISTS: usize = 64;
+
 /// The theme, and how wide columns have become: they grow with what was shown, so that scrolling does not make them
 /// jump, and begin anew when the screen's size changes.
 #[derive(Debug)]
 pub struct Scene {
     pub(super) theme: Theme,
-    widths: HashMap<&'static str, Vec<u16>>,
+    widths: HashMap<String, Vec<u16>>,
     size: Size,
 }
 
@@ -31,8 +34,11 @@ impl Scene {
     }
 
     /// The widest that the columns of a list have been.
-    pub(super) fn widen(&mut self, list: &'static str, now: &[u16]) -> Vec<u16> {
-        let widths = self.widths.entry(list).or_default();
+    pub(super) fn widen(&mut self, list: &str, now: &[u16]) -> Vec<u16> {
+        if self.widths.len() >= LISTS && !self.widths.contains_key(list) {
+            self.widths.clear();
+        }
+        let widths = self.widths.entry(list.to_owned()).or_default();
         if widths.len() < now.len() {
             widths.resize(now.len(), 0);
         }

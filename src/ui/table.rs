@@ -168,9 +168,23 @@ pub(super) fn fit(columns: &[Column], wanted: &[u16], room: u16) -> (Vec<u16>, u
             *width = width.saturating_sub(over).max(column.min);
         }
     }
+    // What dropping gave back goes to what was narrowed, the dearest first.
+    let mut narrowed: Vec<(u8, usize)> =
+        columns.iter().enumerate().filter(|(_, column)| column.narrow > 0).map(|(at, column)| (column.narrow, at)).collect();
+    narrowed.sort_unstable();
+    for (_, index) in narrowed {
+        let spare = room.saturating_sub(total(&widths, gap));
+        let (Some(width), Some(column), Some(wanted)) = (widths.get_mut(index), columns.get(index), wanted.get(index)) else {
+            continue;
+        };
+        let full = (*wanted).min(column.max).max(column.title.len() as u16);
+        if *width > 0 && *width < full {
+            *width = full.min(*width + spare);
+        }
+    }
     // Still too wide: what stands last is cut by the screen's edge.
     let mut left = room;
-    for width in &mut widths {
+    for width in widths.iter_mut().filter(|width| **width > 0) {
         *width = (*width).min(left);
         left = left.saturating_sub(*width + gap);
     }

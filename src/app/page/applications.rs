@@ -25,7 +25,7 @@ const HEALTH: usize = 5;
 const REVISION: usize = 6;
 
 const COLUMNS: &[Column] = &[
-    Column { title: "NAMESPACE", min: 8, max: 24, right: false, narrow: 14, drop: 8 },
+    Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 14, drop: 8 },
     Column { title: "NAME", min: 14, max: 40, right: false, narrow: 12, drop: 0 },
     Column { title: "STATUS", min: 14, max: 60, right: false, narrow: 1, drop: 0 },
     Column { title: "WORKFLOW", min: 8, max: 32, right: false, narrow: 20, drop: 7 },
@@ -93,7 +93,7 @@ impl Rows for ApplicationRows {
     }
 
     fn reason(&self, world: &World, key: &AppKey) -> Option<String> {
-        world.standing(key)?.reason.as_deref().map(str::to_owned)
+        reason(world, key)
     }
 
     fn stale(&self, world: &World, _key: &AppKey) -> Option<Timestamp> {
@@ -130,6 +130,12 @@ impl Rows for ApplicationRows {
             _ => SortKey::Time(world.app(key).and_then(|app| app.created_at)),
         }
     }
+}
+
+/// Why it is not well, where STATUS does not say it already.
+pub fn reason(world: &World, key: &AppKey) -> Option<String> {
+    let standing = world.standing(key)?;
+    standing.reason.as_deref().filter(|reason| **reason != *standing.status).map(str::to_owned)
 }
 
 /// STATUS in words behind its mark, with the age where one is told.

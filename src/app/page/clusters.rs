@@ -122,25 +122,38 @@ pub fn link_health(link: Option<&LinkState>) -> Health {
     }
 }
 
-/// A link in words: `live 34 ms`, `unreachable 3m, retry in 2s`.
-pub fn link(link: Option<&LinkState>) -> Cell {
-    let health = link_health(link);
+/// A link in words: `live 34 ms`, `unreachable 3m`; nothing where nobody asked.
+pub fn link_in_short(link: Option<&LinkState>) -> Cell {
+    let Some(link) = link else { return Cell::new() };
+    let health = link_health(Some(link));
     let tone = if health == Health::Ok { Tone::Dim } else { Tone::Health(health) };
     let mut cell = vec![Part::Mark(health), Part::plain(" ")];
     let mut say = |text: String| cell.push(Part::Text(text, tone));
     match link {
-        None | Some(LinkState::Connecting { .. }) => say("connecting".to_owned()),
-        Some(LinkState::Live { latency, .. }) => say(format!("live {} ms", latency.as_millis().max(1))),
-        Some(LinkState::Degraded { latency, reason, .. }) => {
+        LinkState::Connecting { .. } => say("connecting".to_owned()),
+        LinkState::Live { latency, .. } => say(format!("live {} ms", latency.as_millis().max(1))),
+        LinkState::Degraded { latency, reason, .. } => {
             say(format!("degraded {} ms: {reason}", latency.as_millis().max(1)));
         }
-        Some(LinkState::Forbidden { .. }) => say("forbidden".to_owned()),
-        Some(LinkState::Unreachable { since, next_try, .. }) => {
+        LinkState::Forbidden { .. } => say("forbidden".to_owned()),
+        LinkState::Unreachable { since, .. } => {
             say("unreachable ".to_owned());
             cell.push(Part::Ago(Some(*since), tone));
-            cell.push(Part::Text(", retry in ".to_owned(), Tone::Dim));
+        }
+    }
+    cell
+}
+
+/// The same, with when a lost cluster is tried again.
+pub fn link(link: Option<&LinkState>) -> Cell {
+    let mut cell = link_in_short(link);
+    match link {
+        None => cell.extend([Part::Mark(Health::Progressing), Part::Text(" not asked yet".to_owned(), Tone::Dim)]),
+        Some(LinkState::Unreachable { next_try, .. }) => {
+            cell.push(Part::dim(", retry in "));
             cell.push(Part::Until(Some(*next_try), Tone::Dim));
         }
+        Some(_) => {}
     }
     cell
 }

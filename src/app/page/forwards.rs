@@ -18,7 +18,7 @@ pub struct ForwardRows;
 const COLUMNS: &[Column] = &[
     Column { title: "LOCAL", min: 16, max: 32, right: false, narrow: 2, drop: 0 },
     Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 6, drop: 4 },
-    Column { title: "NAMESPACE", min: 8, max: 24, right: false, narrow: 8, drop: 9 },
+    Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 8, drop: 9 },
     Column { title: "TARGET", min: 14, max: 60, right: false, narrow: 3, drop: 0 },
     Column { title: "STATE", min: 14, max: 70, right: false, narrow: 1, drop: 0 },
     Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 7 },

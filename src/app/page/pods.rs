@@ -38,7 +38,7 @@ const NODE: usize = 8;
 
 const COLUMNS: &[Column] = &[
     Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 8, drop: 2 },
-    Column { title: "NAMESPACE", min: 8, max: 24, right: false, narrow: 16, drop: 12 },
+    Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 16, drop: 12 },
     Column { title: "APP", min: 8, max: 24, right: false, narrow: 17, drop: 14 },
     Column { title: "COMPONENT", min: 9, max: 24, right: false, narrow: 18, drop: 20 },
     Column { title: "NAME", min: 18, max: 60, right: false, narrow: 3, drop: 0 },

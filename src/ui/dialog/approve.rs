@@ -10,7 +10,7 @@ use crate::{
         table::{Cell, Part, Tone},
         words,
     },
-    model::{cluster::LinkState, health::Health, key::ClusterId},
+    model::{cluster::LinkState, health::Health},
     ui::{
         paint::{Paint, Run, width},
         text,
@@ -109,7 +109,7 @@ fn facts(app: &App, dialog: &ApproveDialog) -> Vec<Cell> {
             lines.push(pair("", vec![Part::dim(format!("and {more} more clusters"))]));
             break;
         }
-        lines.push(pair(cluster.as_str(), link(cluster, state)));
+        lines.push(pair(cluster.as_str(), link(state)));
     }
     let undo = "none: a started deployment is not taken back";
     lines.push(pair("undo", vec![Part::plain(undo)]));
@@ -117,7 +117,7 @@ fn facts(app: &App, dialog: &ApproveDialog) -> Vec<Cell> {
 }
 
 /// How a cluster stands that what follows reaches, and what that means.
-fn link(_cluster: &ClusterId, state: Option<&LinkState>) -> Vec<Part> {
+fn link(state: Option<&LinkState>) -> Vec<Part> {
     match state {
         None => vec![Part::dim("not asked yet")],
         Some(LinkState::Unreachable { since, .. }) => {
@@ -130,11 +130,11 @@ fn link(_cluster: &ClusterId, state: Option<&LinkState>) -> Vec<Part> {
             ]
         }
         Some(LinkState::Degraded { .. }) => {
-            let mut parts = clusters::link(state);
+            let mut parts = clusters::link_in_short(state);
             parts.push(Part::dim(" (answers, with trouble)"));
             parts
         }
-        Some(_) => clusters::link(state),
+        Some(_) => clusters::link_in_short(state),
     }
 }
 

@@ -69,14 +69,16 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
         .iter()
         .map(|item| items::cells(&app.world, &page.app, item).iter().map(|cell| paint.runs(cell)).collect())
         .collect();
-    // Steps align among themselves, and so do services with pods; headings align with nothing.
+    // Steps align among themselves, and so do services and pods; headings align with nothing.
     let mut steps = vec![0; ALIGNED];
-    let mut places = vec![0; ALIGNED];
+    let mut services = vec![0; ALIGNED];
+    let mut pods = vec![0; ALIGNED];
     for (item, row) in on_screen.iter().zip(&cells) {
         let widths = match item.key {
             ItemKey::Workflow | ItemKey::Services | ItemKey::Cluster(_) => continue,
             ItemKey::Step(_) => &mut steps,
-            ItemKey::Service { .. } | ItemKey::Pod(_) => &mut places,
+            ItemKey::Service { .. } => &mut services,
+            ItemKey::Pod(_) => &mut pods,
         };
         for (at, cell) in row.iter().enumerate().take(ALIGNED) {
             // The name is measured with its indent, so that what is behind it aligns across levels.
@@ -87,13 +89,13 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
         }
     }
     let most = area.width / 2;
-    for widths in [&mut steps, &mut places] {
+    for widths in [&mut steps, &mut services, &mut pods] {
         if let Some(name) = widths.first_mut() {
             *name = (*name).min(most);
         }
     }
-    let steps = paint.scene.widen("application steps", &steps);
-    let places = paint.scene.widen("application services", &places);
+    let mut widen = |what: &str, now: &[u16]| paint.scene.widen(&format!("{what} of {}", page.app), now);
+    let (steps, services, pods) = (widen("steps", &steps), widen("services", &services), widen("pods", &pods));
     for (((item, row), at), y) in on_screen.iter().zip(&cells).zip(offset..).zip(area.y..) {
         let is_cursor = at == page.at();
         let stale = match &item.key {
@@ -115,7 +117,8 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
         }
         let widths = match item.key {
             ItemKey::Step(_) => &steps[..],
-            ItemKey::Service { .. } | ItemKey::Pod(_) => &places[..],
+            ItemKey::Service { .. } => &services[..],
+            ItemKey::Pod(_) => &pods[..],
             _ => &[],
         };
         line(paint, page, item, row, widths, Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1), over);

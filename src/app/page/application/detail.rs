@@ -25,7 +25,7 @@ pub fn lines(world: &World, key: &AppKey, item: &ItemKey) -> Vec<Cell> {
         ItemKey::Workflow | ItemKey::Services => of_application(world, app),
         ItemKey::Step(name) => items::step(app, name).map_or_else(Vec::new, |step| of_step(world, app, step)),
         ItemKey::Cluster(cluster) => {
-            let mut lines = vec![vec![Part::Text(cluster.to_string(), Tone::Strong)], clusters::link(world.link(cluster))];
+            let mut lines = vec![vec![Part::Text(cluster.to_string(), Tone::Strong)], clusters::link_in_short(world.link(cluster))];
             let place = world.standing(key).and_then(|standing| standing.clusters.iter().find(|place| place.cluster == *cluster));
             if let Some(place) = place {
                 lines.push(pair("healthy", format!("{} of {} services", place.ready, place.total)));
@@ -64,8 +64,8 @@ fn indented(text: impl std::fmt::Display) -> Cell {
 
 fn of_application(world: &World, app: &Application) -> Vec<Cell> {
     let mut lines = vec![vec![Part::Text(app.key.to_string(), Tone::Strong)], applications::status(world, &app.key)];
-    if let Some(reason) = world.standing(&app.key).and_then(|standing| standing.reason.as_ref()) {
-        lines.push(vec![Part::plain(&**reason)]);
+    if let Some(reason) = applications::reason(world, &app.key) {
+        lines.push(vec![Part::plain(reason)]);
     }
     lines.push(Cell::new());
     lines.push(pair("hub says", if app.phase.is_empty() { "nothing yet" } else { &app.phase }));
@@ -156,9 +156,7 @@ fn of_step(world: &World, app: &Application, step: &Step) -> Vec<Cell> {
         }
         for cluster in waiting.clusters() {
             let mut line = vec![Part::dim(format!("  {cluster} "))];
-            if world.link(&cluster).is_some() {
-                line.extend(clusters::link(world.link(&cluster)));
-            }
+            line.extend(clusters::link_in_short(world.link(&cluster)));
             lines.push(line);
         }
     }

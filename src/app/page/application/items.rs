@@ -194,10 +194,7 @@ pub fn cells(world: &World, key: &AppKey, item: &Item) -> Vec<Cell> {
         ItemKey::Step(name) => step(app, name).map_or_else(Vec::new, |step| step_cells(app, step)),
         ItemKey::Cluster(cluster) => {
             let standing = world.standing(key).and_then(|standing| standing.clusters.iter().find(|place| place.cluster == *cluster));
-            let mut state = clusters::link(world.link(cluster));
-            if world.link(cluster).is_none() {
-                state.clear();
-            }
+            let state = clusters::link_in_short(world.link(cluster));
             let count = standing.filter(|place| place.total > 0).map_or_else(String::new, |place| format!("{}/{}", place.ready, place.total));
             let reason = match standing {
                 Some(place) if place.reason.is_some() => place.reason.as_deref().unwrap_or_default().to_owned(),
@@ -295,6 +292,10 @@ pub fn step_message(app: &Application, step: &Step) -> String {
         return word.to_string();
     }
     if step.phase == StepPhase::Succeeded {
+        return String::new();
+    }
+    // Every suspended step says so of itself.
+    if step.message.starts_with("Suspended by field") {
         return String::new();
     }
     waiting_in_words(&step.message).into_owned()
