@@ -11,7 +11,7 @@ use crate::cluster::hub::Connect;
 /// Without a command: the dashboard.
 #[derive(Debug, Parser)]
 #[command(name = "lateen", version, about, long_about = None, disable_help_subcommand = true)]
-pub struct Cli {
+pub(super) struct Cli {
     /// What holds for every command.
     #[command(flatten)]
     pub global: Global,
@@ -23,7 +23,7 @@ pub struct Cli {
 /// Flags before or after the command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub(super) struct Global {
     /// The kubeconfig to use instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -67,7 +67,7 @@ pub struct Global {
 
 impl Global {
     /// How to connect.
-    pub fn connect(&self) -> Connect {
+    pub(super) fn connect(&self) -> Connect {
         Connect {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
@@ -81,7 +81,7 @@ impl Global {
 
 /// What to do when the audit cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AuditMode {
+pub(super) enum AuditMode {
     /// Write nothing to the cluster that is not on record
     Strict,
     /// Say so, and go ahead
@@ -90,7 +90,7 @@ pub enum AuditMode {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Show applications, approvals, clusters or pods
     Get(Get),
     /// Resume a workflow that waits
@@ -113,7 +113,7 @@ pub enum Command {
 
 /// `lateen get`
 #[derive(Debug, Args)]
-pub struct Get {
+pub(super) struct Get {
     /// What to show
     #[arg(value_enum)]
     pub what: What,
@@ -129,7 +129,7 @@ pub struct Get {
 
 /// What `get` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum What {
+pub(super) enum What {
     /// Applications
     #[value(alias = "application", alias = "apps", alias = "app")]
     Applications,
@@ -146,7 +146,7 @@ pub enum What {
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
+pub(super) enum Form {
     /// Columns
     Table,
     /// More columns
@@ -161,7 +161,7 @@ pub enum Form {
 
 /// `lateen approve`
 #[derive(Debug, Args)]
-pub struct Approve {
+pub(super) struct Approve {
     /// The application: NAME, or NAMESPACE/NAME
     pub app: String,
     /// The step to resume, where several wait
@@ -177,7 +177,7 @@ pub struct Approve {
 
 /// `lateen logs`
 #[derive(Debug, Args)]
-pub struct Logs {
+pub(super) struct Logs {
     /// The application: NAME, or NAMESPACE/NAME
     pub app: String,
     /// Only that component
@@ -208,7 +208,7 @@ pub struct Logs {
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogForm {
+pub(super) enum LogForm {
     /// Source and text
     Text,
     /// An object a line
@@ -217,7 +217,7 @@ pub enum LogForm {
 
 /// `lateen port-forward`
 #[derive(Debug, Args)]
-pub struct PortForward {
+pub(super) struct PortForward {
     /// The application: NAME, or NAMESPACE/NAME
     pub app: String,
     /// The port to reach, and the local port before a colon (0: any free one); without a local one: 80→8080, 443→8443, else the same
@@ -236,7 +236,7 @@ pub struct PortForward {
 
 /// `[LOCAL:]REMOTE`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
+pub(super) struct Port {
     /// The local port, if one was named.
     pub local: Option<u16>,
     /// The port of the service or pod.
@@ -264,7 +264,7 @@ impl std::str::FromStr for Port {
 /// `lateen demo`
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(super) struct Demo {
     /// Run the estate alone, until SIGINT or SIGTERM; prints `ready KUBECONFIG` when it can be used
     #[arg(long)]
     pub serve: bool,

@@ -16,12 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    audit::{Audit, Sink},
-    clipboard::Clipboard,
-    event_loop::Worker,
-    session::Senders,
-};
+use super::{audit::Sink, clipboard::Clipboard, event_loop::Worker, session::Senders};
 use crate::{
     app::{
         effect::Effect,
