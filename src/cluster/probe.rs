@@ -82,19 +82,39 @@ impl Probe {
             };
             answered = matches!(probed, Probed::Answered { .. });
             self.tell(probed);
-            if answered && !version_known {
-                version_known = self.ask_version().await;
-            }
+            // Beside the pause, so that a cluster that hangs just now is not noticed later for it.
+            let version = {
+                let asked = answered && !version_known;
+                let (cluster, client, events) = (self.cluster.clone(), self.client.clone(), self.events.clone());
+                async move {
+                    if asked {
+                        ask_version(cluster, &client, &events).await
+                    } else {
+                        std::future::pending().await
+                    }
+                }
+            };
+            tokio::pin!(version);
             let hub_changes = async {
                 match &mut self.hub {
                     Some(hub) => drop(hub.wait_for(|gate| !gate.up).await),
                     None => std::future::pending().await,
                 }
             };
+            let pausing = async {
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = hub_changes => {}
+                    _ = self.resync.changed() => {}
+                }
+            };
+            tokio::pin!(pausing);
             tokio::select! {
-                () = sleep(pause) => {}
-                () = hub_changes => {}
-                _ = self.resync.changed() => {}
+                () = &mut pausing => {}
+                known = version => {
+                    version_known = known;
+                    pausing.await;
+                }
             }
         }
     }
@@ -137,21 +157,23 @@ impl Probe {
         Probed::Lost { at, next_try: at, reason: error.message.clone() }
     }
 
-    async fn ask_version(&self) -> bool {
-        match request::get_json::<Version>(&self.client, "/version", DEADLINE).await {
-            Ok(version) => {
-                let version = super::error::one_line(&version.git_version);
-                let _ = self.events.send(Event::Version(self.cluster.clone(), version.into()));
-                true
-            }
-            // Not permitted or not there: not worth asking at every probe.
-            Err(error) => matches!(error.class, Class::Forbidden | Class::NotFound),
-        }
-    }
-
     fn tell(&self, probed: Probed) {
         // Nobody listens any more only when this task is about to end.
         let _ = self.events.send(Event::Probed(self.cluster.clone(), probed));
+    }
+}
+
+/// Asks for the API server's version; whether that need not be asked again.
+async fn ask_version(cluster: ClusterId, client: &Client, events: &mpsc::UnboundedSender<Event>) -> bool {
+    match request::get_json::<Version>(client, "/version", DEADLINE).await {
+        Ok(version) => {
+            let version = super::error::one_line(&version.git_version);
+            // Nobody listens any more only when this task is about to end.
+            let _ = events.send(Event::Version(cluster, version.into()));
+            true
+        }
+        // Not permitted or not there: not worth asking at every probe.
+        Err(error) => matches!(error.class, Class::Forbidden | Class::NotFound),
     }
 }
 

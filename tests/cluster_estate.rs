@@ -1,0 +1,244 @@
+//! lateen's outside against the simulated estate: delivered, watched, approved, followed, forwarded, cut and back.
+#![cfg(feature = "demo")]
+
+use std::{
+    collections::BTreeMap,
+    io,
+    time::{Duration, Instant},
+};
+
+use lateen::{
+    cluster::{
+        Connect, Hub, NamespaceScope, Session, actions, collect::collect,
+        feed::{self, FeedReader},
+        forward, logs,
+    },
+    demo::{Cut, Estate, Options},
+    model::{
+        action::{Action, Outcome},
+        application::Placement,
+        approval,
+        audit::AuditLine,
+        cluster::LinkState,
+        forward::{ForwardState, TargetKind},
+        key::{AppKey, ClusterId},
+        log::{LogEvent, LogRequest},
+        pod::Pod,
+    },
+    store::Store,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+    time::timeout,
+};
+
+/// Time for a condition to come true; far beyond what it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn estate() -> Estate {
+    Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap()
+}
+
+async fn hub(estate: &Estate) -> Hub {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kubeconfig");
+    std::fs::write(&path, estate.kubeconfig()).unwrap();
+    let connect = Connect { kubeconfig: Some(path), ..Connect::default() };
+    tokio::task::spawn_blocking(move || Hub::load(&connect)).await.unwrap().unwrap()
+}
+
+/// A store that is fed, and can be waited upon.
+struct World {
+    store: Store,
+    reader: FeedReader,
+    _session: Session,
+}
+
+impl World {
+    fn watch(hub: &Hub) -> Self {
+        let (feed, reader) = feed::channel();
+        Self { store: Store::default(), reader, _session: Session::start(hub.clone(), NamespaceScope::all([]), feed) }
+    }
+
+    async fn until(&mut self, what: &str, met: impl Fn(&Store) -> bool) {
+        let came = timeout(PATIENCE, async {
+            while !met(&self.store) {
+                assert!(self.reader.changed().await);
+                for delta in self.reader.take(usize::MAX) {
+                    self.store.apply(delta);
+                }
+            }
+        });
+        assert!(came.await.is_ok(), "never came: {what}");
+    }
+}
+
+fn hello() -> AppKey {
+    AppKey::new("default", "helm-hello")
+}
+
+fn ready_pods(store: &Store, cluster: &str) -> usize {
+    store.pods_of(&hello()).filter(|pod| pod.key.cluster.as_str() == cluster && pod.ready == pod.total).count()
+}
+
+fn is_live(store: &Store, cluster: &str) -> bool {
+    matches!(store.link(&ClusterId::named(cluster)), Some(LinkState::Live { .. }))
+}
+
+fn is_lost(store: &Store, cluster: &str) -> bool {
+    matches!(store.link(&ClusterId::named(cluster)), Some(LinkState::Unreachable { .. }))
+}
+
+/// An answer to a GET of `/`, as curl would get it.
+async fn page(address: &str) -> io::Result<String> {
+    let mut socket = TcpStream::connect(address).await?;
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_delivery_from_waiting_to_approved_followed_and_forwarded() {
+    let estate = estate();
+    let hub = hub(&estate).await;
+    assert_eq!((hub.context(), hub.namespace()), ("hub", Some("default")));
+    let mut world = World::watch(&hub);
+    world.until("both clusters live", |store| is_live(store, "local") && is_live(store, "foo")).await;
+    world
+        .until("helm-hello waits, its pods in local ready", |store| {
+            store.application(&hello()).is_some_and(|entry| entry.waiting.is_some()) && ready_pods(store, "local") > 0
+        })
+        .await;
+    assert_eq!(ready_pods(&world.store, "foo"), 0);
+
+    let entry = world.store.application(&hello()).unwrap();
+    let waiting = approval::waiting(&entry.row).unwrap();
+    let action = Action::Approve(waiting.approval(&entry.row, None));
+    let mut lines = Vec::new();
+    let mut audit = |line: AuditLine| -> io::Result<()> {
+        lines.push(line);
+        Ok(())
+    };
+    let outcome = actions::perform(&hub, &action, &mut audit).await;
+    assert!(outcome.is_done(), "{outcome:?}");
+    assert_eq!(lines.len(), 2);
+    // The same, with what was on screen before: somebody was faster.
+    let again = actions::perform(&hub, &action, &mut |_| Ok(())).await;
+    assert!(matches!(again, Outcome::Moved { .. }), "{again:?}");
+
+    world.until("its pods in foo ready", |store| ready_pods(store, "foo") > 0).await;
+
+    let pods: Vec<Pod> = world.store.pods_of(&hello()).cloned().collect();
+    let placements = ["local", "foo"].map(|name| Placement { cluster: ClusterId::named(name), namespace: "".into() });
+    let (targets, not_asked) = forward::targets(&hub, &hello(), &placements, &pods).await;
+    assert!(not_asked.is_empty(), "{not_asked:?}");
+    let mut welcomed = BTreeMap::new();
+    for name in ["local", "foo"] {
+        let target = targets
+            .iter()
+            .find(|target| target.cluster.as_str() == name && target.kind == TargetKind::Service)
+            .unwrap_or_else(|| panic!("{targets:#?}"))
+            .clone();
+        let (states, mut stands) = mpsc::unbounded_channel();
+        let client = hub.member(&target.cluster);
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let open = tokio::spawn(forward::run(client, target, listen, move |state| {
+            let _ = states.send(state);
+        }));
+        let address = timeout(PATIENCE, async {
+            loop {
+                if let ForwardState::Active { local, .. } = stands.recv().await.unwrap() {
+                    return local;
+                }
+            }
+        });
+        welcomed.insert(name, page(&address.await.unwrap()).await.unwrap());
+        open.abort();
+    }
+    assert!(welcomed["local"].contains("Welcome to Control Plane Cluster!"), "{welcomed:?}");
+    assert!(welcomed["foo"].contains("Welcome to Your New Foo Cluster!"), "{welcomed:?}");
+
+    let pod = pods.iter().find(|pod| pod.key.cluster.as_str() == "foo").unwrap();
+    let request =
+        LogRequest { pod: pod.key.clone(), container: "".into(), tail: Some(10), previous: false, follow: true };
+    let (events, mut come) = mpsc::channel(16);
+    let following = tokio::spawn(logs::follow(hub.member(&pod.key.cluster), request, events));
+    estate.log("foo", &pod.key.namespace, &pod.key.name, "a line of its own").unwrap();
+    let told = timeout(PATIENCE, async {
+        loop {
+            if let LogEvent::Line(line) = come.recv().await.unwrap()
+                && line.text.contains("a line of its own")
+            {
+                return;
+            }
+        }
+    });
+    assert!(told.await.is_ok());
+    following.abort();
+}
+
+async fn said_within_ten_seconds_and_back(cut: Cut) {
+    let estate = estate();
+    let hub = hub(&estate).await;
+    let mut world = World::watch(&hub);
+    world.until("both live", |store| is_live(store, "local") && is_live(store, "foo")).await;
+    let begun = Instant::now();
+    estate.cut("foo", cut).unwrap();
+    world.until("foo lost", |store| is_lost(store, "foo")).await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{cut:?}: {:?}", begun.elapsed());
+    assert!(is_live(&world.store, "local"));
+    estate.restore("foo").unwrap();
+    world.until("foo back", |store| is_live(store, "foo")).await;
+
+    estate.cut("local", cut).unwrap();
+    world.until("all lost", |store| is_lost(store, "local") && is_lost(store, "foo")).await;
+    let LinkState::Unreachable { reason, .. } = world.store.link(&ClusterId::named("foo")).unwrap() else { panic!() };
+    assert_eq!(&**reason, "the hub does not answer");
+    assert!(world.store.application(&hello()).is_some());
+    estate.restore("local").unwrap();
+    world.until("all back", |store| is_live(store, "local") && is_live(store, "foo")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_refuses_is_said_to_and_comes_back() {
+    said_within_ten_seconds_and_back(Cut::Refuse).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_hangs_is_said_to_and_comes_back() {
+    said_within_ten_seconds_and_back(Cut::Hang).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_is_forgotten_is_listed_again() {
+    let estate = estate();
+    let hub = hub(&estate).await;
+    let mut world = World::watch(&hub);
+    world.until("helm-hello", |store| store.application(&hello()).is_some()).await;
+    estate.compact("local").unwrap();
+    // What happens after it is still seen.
+    world.until("helm-hello waits", |store| store.application(&hello()).is_some_and(|entry| entry.waiting.is_some())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_answer_names_what_could_not_be_asked() {
+    let estate = estate();
+    let hub = hub(&estate).await;
+    let mut world = World::watch(&hub);
+    world.until("helm-hello", |store| store.application(&hello()).is_some()).await;
+    let collected = collect(hub.clone(), NamespaceScope::all([]), Duration::from_secs(20)).await;
+    assert!(collected.incomplete.is_empty(), "{:?}", collected.incomplete);
+    estate.cut("foo", Cut::Refuse).unwrap();
+    let begun = Instant::now();
+    let collected = collect(hub, NamespaceScope::all([]), Duration::from_secs(20)).await;
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let mut store = Store::new();
+    store.apply_all(collected.deltas);
+    assert!(store.application(&hello()).is_some());
+    let [(cluster, reason)] = collected.incomplete.as_slice() else { panic!("{:?}", collected.incomplete) };
+    assert_eq!(cluster.as_str(), "foo");
+    assert!(reason.contains("connection refused"), "{reason}");
+}
