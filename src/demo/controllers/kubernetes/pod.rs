@@ -15,8 +15,6 @@ use crate::demo::controllers::naming;
 use crate::demo::controllers::object::{self, Object};
 use crate::demo::controllers::reconciler::{Round, Write};
 
-/// How long a pod that is told to end takes.
-const TERMINATION: Duration = Duration::from_millis(1500);
 /// How long a container that fails at once has run.
 const SHORT_RUN: Duration = Duration::from_millis(800);
 /// The kubelet's pause before the first restart; it doubles up to [`LONGEST_BACK_OFF`].
@@ -25,9 +23,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
 pub(super) fn reconcile(pod: &Object, round: &mut Round<'_>) {
     if object::deleting(pod) {
-        if round.elapsed(pod, "terminating", TERMINATION) {
-            round.writes.push(Write::Delete(api::POD.clone(), pod.clone().into(), Some(0)));
-        }
+        // The estate's API server lets it go when its grace is over.
         return;
     }
     if object::text(pod, "/spec/nodeName").is_empty() {

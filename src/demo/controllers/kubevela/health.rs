@@ -25,7 +25,10 @@ pub(super) fn judge(live: &[Value]) -> Health {
 
 fn helm(release: &Value, repository: Option<&Value>) -> Health {
     let conditions = object::list(release, "/status/conditions");
-    let healthy = conditions.first().is_some_and(|first| first["status"] == "True");
+    // What was said of an older generation does not count: an edited release was seen to be waited for.
+    let current =
+        object::number(release, "/status/observedGeneration") >= object::number(release, "/metadata/generation");
+    let healthy = current && conditions.first().is_some_and(|first| first["status"] == "True");
     let fetched = repository.map(|repository| object::list(repository, "/status/conditions"));
     let fetched = fetched.filter(|conditions| !conditions.is_empty());
     let message = match (fetched, conditions.first()) {
@@ -127,8 +130,11 @@ mod tests {
             ("Ready", "True", "Release reconciliation succeeded"),
             ("Released", "True", "Helm install succeeded"),
         ]);
-        let done = judge(&[release(ready), repository(fetched)]);
+        let done = judge(&[release(ready.clone()), repository(fetched.clone())]);
         assert!(done.healthy);
+        let mut edited = release(ready);
+        edited["metadata"] = json!({"generation": 2});
+        assert!(!judge(&[edited, repository(fetched)]).healthy);
         assert_eq!(done.message, "Fetch repository successfully, Create helm release successfully");
     }
 

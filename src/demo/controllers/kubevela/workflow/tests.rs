@@ -55,7 +55,7 @@ fn three(phases: &[(String, String, String)]) -> Vec<(&str, &str, &str)> {
 fn resume(flow: &mut Workflow<'_>) {
     flow.status["suspend"] = json!(false);
     for step in flow.status["steps"].as_array_mut().unwrap() {
-        let subs = step["subSteps"].as_array_mut().into_iter().flatten();
+        let subs = step.get_mut("subSteps").and_then(Value::as_array_mut).into_iter().flatten();
         for one in subs {
             if one["phase"] == "suspending" {
                 one["phase"] = json!("running");
