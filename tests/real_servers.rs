@@ -4,11 +4,19 @@
 //! `KUBEBUILDER_ASSETS=$(tests/real/build.sh) cargo test --test real_servers -- --include-ignored`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what a test's own helper cannot do fails the test")]
 
+#[path = "real/approving.rs"]
+mod approving;
 #[path = "real/captures.rs"]
 mod captures;
 #[path = "real/lateen.rs"]
 mod lateen;
+#[path = "real/meddler.rs"]
+mod meddler;
 #[path = "real/seeing.rs"]
 mod seeing;
 #[path = "real/servers.rs"]
 mod servers;
+#[path = "support/terminal.rs"]
+mod terminal;
+#[path = "real/watching.rs"]
+mod watching;
