@@ -62,7 +62,7 @@ fn draw_all(app: &App, paint: &mut Paint<'_>, area: Rect) -> Option<(u16, u16)> 
     let mut over = None;
     for layer in app.layers() {
         over = match layer {
-            Layer::Approve(dialog) => dialog::approve::draw(app, paint, dialog, body),
+            Layer::Approve(dialog) => dialog::approve::draw(app, paint, dialog, area),
             Layer::Choose(chooser) => dialog::choose::draw(paint, chooser, body),
             Layer::Help(help) => {
                 dialog::help::draw(app, paint, help, area);

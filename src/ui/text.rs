@@ -81,32 +81,18 @@ pub fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for word in text.split_word_bounds() {
-        let wide = width(word);
-        if used + wide <= room {
-            line.push_str(word);
-            used += wide;
-            continue;
-        }
-        if word.trim().is_empty() {
-            lines.push(std::mem::take(&mut line));
-            used = 0;
-            continue;
-        }
-        if used > 0 {
-            // Punctuation stays with its word where that fits a line: back to the last space.
-            let kept = line.trim_end().rfind(' ').filter(|at| width(&line) - width(line.get(..*at).unwrap_or_default()) < room / 2);
-            let carried = match kept {
-                Some(at) if !line.ends_with(' ') => line.split_off(at).trim_start().to_owned(),
-                _ => String::new(),
-            };
+    for word in text.split_inclusive(' ') {
+        let bare = width(word.trim_end());
+        if used > 0 && used + bare > room {
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
-            line = carried;
-            used = width(&line);
+            used = 0;
         }
         for grapheme in word.graphemes(true) {
             let wide = grapheme.width();
             if used + wide > room {
+                if grapheme == " " {
+                    continue;
+                }
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             }

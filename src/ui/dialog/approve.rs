@@ -95,7 +95,7 @@ fn facts(app: &App, dialog: &ApproveDialog) -> Vec<Cell> {
     for (at, step) in next.iter().enumerate().take(STEPS) {
         let name = if at == 0 { "starts" } else { "then" };
         let gate = if step.is_gate { ", which waits again" } else { "" };
-        lines.push(pair(name, vec![Part::plain(format!("{}{gate}", words::next_step(step)))]));
+        lines.push(pair(name, vec![Part::plain(format!("{}{gate}", words::next_step(step, &key.namespace)))]));
     }
     if next.len() > STEPS {
         lines.push(pair("", vec![Part::dim(format!("and {} more steps", next.len() - STEPS))]));
@@ -103,17 +103,20 @@ fn facts(app: &App, dialog: &ApproveDialog) -> Vec<Cell> {
     if dialog.waiting.gates.len() > dialog.gates().count() {
         lines.push(pair("", vec![Part::dim("as far as the other waiting steps let it")]));
     }
-    for (at, (cluster, state)) in dialog.links(&app.world).into_iter().enumerate() {
-        if at == CLUSTERS {
-            let more = dialog.approval.clusters.len() - CLUSTERS;
-            lines.push(pair("", vec![Part::dim(format!("and {more} more clusters"))]));
-            break;
-        }
-        lines.push(pair(cluster.as_str(), link(state)));
+    let answering: Vec<_> = dialog.links(&app.world).into_iter().filter(|(_, state)| !is_lost(*state)).collect();
+    for (cluster, state) in answering.iter().take(CLUSTERS) {
+        lines.push(pair(cluster.as_str(), link(*state)));
+    }
+    if answering.len() > CLUSTERS {
+        lines.push(pair("", vec![Part::dim(format!("and {} more clusters", answering.len() - CLUSTERS))]));
     }
     let undo = "none: a started deployment is not taken back";
     lines.push(pair("undo", vec![Part::plain(undo)]));
     lines
+}
+
+fn is_lost(state: Option<&LinkState>) -> bool {
+    matches!(state, Some(LinkState::Unreachable { .. }))
 }
 
 /// How a cluster stands that what follows reaches, and what that means.
@@ -141,6 +144,17 @@ fn link(state: Option<&LinkState>) -> Vec<Part> {
 /// What stands between the facts and the buttons: what is wrong, what was dropped, the name to be typed.
 fn below(app: &App, paint: &mut Paint<'_>, dialog: &ApproveDialog, room: u16) -> Vec<Vec<Run>> {
     let mut lines = Vec::new();
+    if dialog.moved.is_none() {
+        let lost: Vec<_> = dialog.links(&app.world).into_iter().filter(|(_, state)| is_lost(*state)).collect();
+        for (cluster, state) in lost.iter().take(CLUSTERS) {
+            let runs = paint.runs(&pair(cluster.as_str(), link(*state)));
+            wrap(&runs, room, &mut lines);
+        }
+        if lost.len() > CLUSTERS {
+            let runs = paint.runs(&pair("", vec![Part::dim(format!("and {} more that do not answer", lost.len() - CLUSTERS))]));
+            lines.push(runs);
+        }
+    }
     let mut say = |paint: &mut Paint<'_>, text: &str, role: Role| {
         let text = text::clean(text, paint.ascii()).into_owned();
         for line in text::wrap(&text, usize::from(room)) {

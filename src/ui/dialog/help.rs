@@ -12,7 +12,8 @@ use crate::{
 
 /// Draws the help over the whole screen.
 pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, help: &HelpLayer, area: Rect) {
-    let inner = paint.frame(area, &format!("keys · {} · esc: back", help.view.as_str()));
+    let more = if help.lines > help.height { " · j k: more" } else { "" };
+    let inner = paint.frame(area, &format!("keys · {} · esc: back{more}", help.view.as_str()));
     let (plain, dim, key, barred) =
         (paint.role(Role::Text), paint.role(Role::Dim), paint.role(Role::Key), paint.role(Role::Barred));
     let mut lines: Vec<Vec<Run>> = Vec::new();

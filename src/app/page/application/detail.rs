@@ -127,7 +127,7 @@ fn of_step(world: &World, app: &Application, step: &Step) -> Vec<Cell> {
         lines.push(line);
     }
     for target in &step.targets {
-        lines.push(pair("to", words::target(target)));
+        lines.push(pair("to", words::target(target, &app.key.namespace)));
     }
     for policy in &step.overrides {
         lines.push(pair("override", &**policy));
@@ -152,7 +152,7 @@ fn of_step(world: &World, app: &Application, step: &Step) -> Vec<Cell> {
         }
         for next in &waiting.next {
             let gate = if next.is_gate { " (waits again)" } else { "" };
-            lines.push(indented(format!("{}{gate}", words::next_step(next))));
+            lines.push(indented(format!("{}{gate}", words::next_step(next, &app.key.namespace))));
         }
         for cluster in waiting.clusters() {
             let mut line = vec![Part::dim(format!("  {cluster} "))];

@@ -77,7 +77,8 @@ pub fn items(world: &World, key: &AppKey) -> Vec<Item> {
     let mut pods: Vec<&Pod> = world.store.pods_of(key).collect();
     for cluster in &standing.clusters {
         let key = ItemKey::Cluster(cluster.cluster.clone());
-        items.push(Item { key, depth: 1, health: cluster.health, folds: true });
+        let at = items.len();
+        items.push(Item { key, depth: 1, health: cluster.health, folds: false });
         let here = |pod: &&Pod| pod.key.cluster == cluster.cluster;
         for service in app.services.iter().filter(|service| service.cluster == cluster.cluster) {
             let mut own = Vec::new();
@@ -90,12 +91,19 @@ pub fn items(world: &World, key: &AppKey) -> Vec<Item> {
                 }
                 !is_own
             });
-            items.push(Item { key: service_key(service), depth: 2, health: service_health(world, service), folds: !own.is_empty() });
+            let health = service_health(world, service, cluster.health);
+            // Live pods overrule the hub's word.
+            let health = own.iter().fold(health, |health, pod| if pod.ended { health } else { health.worst(pod.health) });
+            items.push(Item { key: service_key(service), depth: 2, health, folds: !own.is_empty() });
             items.extend(own.into_iter().map(|pod| pod_item(world, pod, 3)));
         }
         // Pods of components that the hub's status does not (or no longer) name.
         items.extend(pods.iter().filter(|pod| here(pod)).map(|pod| pod_item(world, pod, 2)));
         pods.retain(|pod| !here(pod));
+        let is_empty = items.len() == at + 1;
+        if let Some(item) = items.get_mut(at) {
+            item.folds = !is_empty;
+        }
     }
     // In clusters it is not meant to reach, or not any more.
     items.extend(pods.into_iter().map(|pod| pod_item(world, pod, 1)));
@@ -119,11 +127,12 @@ fn service_key(service: &Service) -> ItemKey {
     }
 }
 
-/// The hub's word on a service counts as long as the cluster answers.
-fn service_health(world: &World, service: &Service) -> Health {
+/// The hub's word on a service counts as long as the cluster answers; what is on its way there has not failed.
+fn service_health(world: &World, service: &Service, place: Health) -> Health {
     match (world.stale_since(&service.cluster), service.healthy) {
         (Some(_), _) => Health::Unknown,
         (None, true) => Health::Ok,
+        (None, false) if place == Health::Progressing => Health::Progressing,
         (None, false) => Health::Failed,
     }
 }
@@ -251,7 +260,7 @@ fn step_cells(app: &Application, step: &Step) -> Vec<Cell> {
     let targets = if step.targets.is_empty() {
         Cell::new()
     } else {
-        vec![Part::dim(format!("→ {}", words::targets(&step.targets)))]
+        vec![Part::dim(format!("→ {}", words::targets(&step.targets, &app.key.namespace)))]
     };
     vec![
         vec![Part::Text(step.name.to_string(), name_tone)],
