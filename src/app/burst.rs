@@ -28,9 +28,7 @@ impl Burst {
     pub fn holds(&self, time: Timestamp) -> bool {
         let times: Vec<Timestamp> = self.times.iter().copied().collect();
         times.windows(MOST + 1).any(|keys| match (keys.first(), keys.last()) {
-            (Some(first), Some(last)) => {
-                *first <= time && time <= *last && last.duration_since(*first) <= WINDOW
-            }
+            (Some(first), Some(last)) => *first <= time && time <= *last && last.duration_since(*first) <= WINDOW,
             _ => false,
         })
     }

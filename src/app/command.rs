@@ -130,7 +130,13 @@ pub const COMMANDS: &[Spec] = &[
         help: "list everything again",
         read: |_| Command::Resync,
     },
-    Spec { names: &["help", "h"], argument: Argument::None, required: false, help: "the keys", read: |_| Command::Help },
+    Spec {
+        names: &["help", "h"],
+        argument: Argument::None,
+        required: false,
+        help: "the keys",
+        read: |_| Command::Help,
+    },
     Spec {
         names: &["quit", "q", "q!", "exit"],
         argument: Argument::None,

@@ -88,18 +88,18 @@ impl<'a> Tester<'a> {
     }
 
     fn test(&mut self, test: &Test, row: &impl Haystack, column: Option<usize>) -> bool {
-        let text = || column.map_or_else(|| row.whole(), |column| row.column(column));
+        let read = || column.map_or_else(|| row.whole(), |column| row.column(column));
         match test {
             Test::Text { needle, fold } => {
-                let text = text();
-                if *fold { text.to_lowercase().contains(needle) } else { text.contains(needle) }
+                let haystack = read();
+                if *fold { haystack.to_lowercase().contains(needle) } else { haystack.contains(needle) }
             }
             Test::Not(test) => !self.test(test, row, column),
-            Test::Regex(regex) => regex.is_match(&text()),
+            Test::Regex(regex) => regex.is_match(&read()),
             Test::Fuzzy(pattern) => {
-                let text = text();
+                let haystack = read();
                 let matcher = self.matcher.get_or_insert_with(|| Matcher::new(Config::DEFAULT));
-                pattern.score(Utf32Str::new(&text, &mut self.buffer), matcher).is_some()
+                pattern.score(Utf32Str::new(&haystack, &mut self.buffer), matcher).is_some()
             }
             Test::Column { column, test } => self.test(test, row, Some(*column)),
         }
@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn what_is_not_valid_is_said_and_hides_nothing() {
-        for (raw, words) in [("re:(", "not a regular expression: unclosed group"), ("nme:x", "no column \"nme\" here")] {
+        for (raw, words) in [("re:(", "not a regular expression: unclosed group"), ("nme:x", "no column \"nme\" here")]
+        {
             let filter = Filter::parse(raw, COLUMNS);
             assert!(filter.error().is_some_and(|error| error.starts_with(words)), "{:?}", filter.error());
             assert!(Tester::new(&filter).passes(&ROW));

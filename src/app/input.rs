@@ -105,7 +105,6 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::QuitNow => return vec![Effect::Quit],
         Action::Quit if app.pages.is_home() => return vec![Effect::Quit],
-        Action::Quit => return perform::walk(app, super::history::Pages::back),
         Action::Back => {
             if !app.page().filter().raw().is_empty() {
                 app.pages.current_mut().set_filter("");
@@ -114,7 +113,7 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
                 return perform::walk(app, super::history::Pages::back);
             }
         }
-        Action::HistoryBack => return perform::walk(app, super::history::Pages::back),
+        Action::Quit | Action::HistoryBack => return perform::walk(app, super::history::Pages::back),
         Action::HistoryForward => return perform::walk(app, super::history::Pages::forward),
         Action::LastView => return perform::walk(app, super::history::Pages::last),
         Action::Command => app.prompt = Some(Prompt::command(&app.world)),

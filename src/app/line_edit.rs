@@ -113,9 +113,9 @@ impl LineEdit {
     /// ctrl-w cuts to white space, as in a shell.
     fn space_left(&self) -> usize {
         let trimmed = self.before().trim_end();
-        trimmed.rfind(char::is_whitespace).map_or(0, |at| {
-            at + trimmed.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
-        })
+        trimmed
+            .rfind(char::is_whitespace)
+            .map_or(0, |at| at + trimmed.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8))
     }
 
     fn remove(&mut self, from: usize, to: usize) {

@@ -54,7 +54,11 @@ impl Notice {
         };
         let message = outcome.message();
         // The sender may have said it already.
-        let text = if message.starts_with(lead.trim_end_matches(": ")) { message.to_string() } else { format!("{lead}{message}") };
+        let text = if message.starts_with(lead.trim_end_matches(": ")) {
+            message.to_string()
+        } else {
+            format!("{lead}{message}")
+        };
         Self::new(level, &text, now)
     }
 

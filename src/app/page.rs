@@ -1,7 +1,7 @@
 //! The pages: one file a view; cursor, filter and sort live in the page.
 
-pub mod applications;
 pub mod application;
+pub mod applications;
 pub mod approvals;
 pub mod clusters;
 pub mod forwards;

@@ -50,7 +50,7 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
         Wish::Close => {
             app.layers.pop();
         }
-        Wish::Approve(key, step) => approve(app, &key, step),
+        Wish::Approve(key, step) => approve(app, &key, step.as_ref()),
         Wish::LogsOfApp(key) => return logs_of_app(app, &key),
         Wish::LogsOfPod(pod, container) => return logs_of_pod(app, pod, container),
         Wish::Forward(key, pod) => return find_targets(app, key, pod.as_ref()),
@@ -88,15 +88,15 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
     };
     match command {
         Command::Applications => app.open_once(Page::home),
-        Command::Application(name) => with_app(app, &name, |app, key| {
-            app.open(Page::Application(Box::new(ApplicationPage::new(key))))
-        }),
+        Command::Application(name) => {
+            with_app(app, &name, |app, key| app.open(Page::Application(Box::new(ApplicationPage::new(key)))))
+        }
         Command::Approvals => app.open_once(Page::approvals),
         Command::Clusters => app.open_once(Page::clusters),
         Command::Pods(None) => app.open(Page::Pods(Table::new(PodRows { app: None, cluster: None }))),
-        Command::Pods(Some(name)) => with_app(app, &name, |app, key| {
-            app.open(Page::Pods(Table::new(PodRows { app: Some(key), cluster: None })))
-        }),
+        Command::Pods(Some(name)) => {
+            with_app(app, &name, |app, key| app.open(Page::Pods(Table::new(PodRows { app: Some(key), cluster: None }))))
+        }
         Command::Forwards => app.open_once(Page::forwards),
         Command::Logs(Some(name)) => {
             let pod = app.world.store.pods().find(|pod| *pod.key.name == *name).map(|pod| pod.key.clone());
@@ -187,7 +187,7 @@ fn set_namespace(app: &mut App, name: Option<Text>) {
 }
 
 /// Opens the dialog that asks, or says why there is nothing to ask.
-fn approve(app: &mut App, key: &AppKey, step: Option<Text>) {
+fn approve(app: &mut App, key: &AppKey, step: Option<&Text>) {
     if let Some(reason) = &app.world.readonly {
         let text = format!("nothing is written here: {reason}");
         app.say(Level::Bad, &text);
@@ -221,7 +221,7 @@ fn approve(app: &mut App, key: &AppKey, step: Option<Text>) {
         app.push(Layer::Choose(Box::new(chooser)));
         return;
     }
-    if let Some(dialog) = ApproveDialog::new(&app.world, key, step.as_ref()) {
+    if let Some(dialog) = ApproveDialog::new(&app.world, key, step) {
         app.push(Layer::Approve(Box::new(dialog)));
     }
 }
@@ -230,9 +230,9 @@ fn logs_of_app(app: &mut App, key: &AppKey) -> Vec<Effect> {
     let pods: Vec<_> = app.world.store.pods_of(key).collect();
     match &pods[..] {
         [] => {
-            let why = app
-                .world
-                .why_empty(&format!("pods of {key}"), |query| matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_)));
+            let why = app.world.why_empty(&format!("pods of {key}"), |query| {
+                matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_))
+            });
             app.say(Level::Info, &why);
             Vec::new()
         }

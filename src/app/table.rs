@@ -123,16 +123,11 @@ pub trait Rows {
     /// What a column is sorted by; numbers and ages as such, else the text.
     fn sort_key(&self, world: &World, key: &Self::Key, column: usize) -> SortKey {
         let cell = self.cell(world, key, column);
-        match cell.first() {
-            Some(Part::Ago(time, _) | Part::Until(time, _)) => SortKey::Time(*time),
-            _ => {
-                let text = cell_text(&cell);
-                match text.parse() {
-                    Ok(number) => SortKey::Number(number),
-                    Err(_) => SortKey::Text(text.to_lowercase()),
-                }
-            }
+        if let Some(Part::Ago(time, _) | Part::Until(time, _)) = cell.first() {
+            return SortKey::Time(*time);
         }
+        let text = cell_text(&cell);
+        text.parse().map_or_else(|_| SortKey::Text(text.to_lowercase()), SortKey::Number)
     }
 }
 
@@ -250,7 +245,10 @@ impl<R: Rows> Table<R> {
             keys.retain(|key| tester.passes(&RowText { rows, world, key }));
         }
         if let Some(sort) = self.sort {
-            keys.sort_by_cached_key(|key| Ordered { key: rows.sort_key(world, key, sort.column), turned: sort.descending });
+            keys.sort_by_cached_key(|key| Ordered {
+                key: rows.sort_key(world, key, sort.column),
+                turned: sort.descending,
+            });
         }
         self.visible = keys;
         self.made = Some(made);

@@ -169,8 +169,7 @@ impl World {
             let key = AppKey::new(namespace, name);
             return self.app(&key).map(|app| app.key.clone()).into_iter().collect();
         }
-        let mut found: Vec<AppKey> =
-            self.keys().filter(|key| &*key.name == name).cloned().collect();
+        let mut found: Vec<AppKey> = self.keys().filter(|key| &*key.name == name).cloned().collect();
         if let Some(shown) = &self.namespace
             && found.iter().any(|key| key.namespace == *shown)
         {
@@ -206,8 +205,12 @@ impl World {
             asked += 1;
             match state {
                 ScopeState::Forbidden(refusal) => return format!("not permitted in {}: {refusal}", scope.cluster),
-                ScopeState::NotInstalled => return format!("{what} are not served by {}: is KubeVela installed?", scope.cluster),
-                ScopeState::Failing(reason) => return format!("cannot list {what} of {}: {reason}; trying again", scope.cluster),
+                ScopeState::NotInstalled => {
+                    return format!("{what} are not served by {}: is KubeVela installed?", scope.cluster);
+                }
+                ScopeState::Failing(reason) => {
+                    return format!("cannot list {what} of {}: {reason}; trying again", scope.cluster);
+                }
                 ScopeState::Loading(count) => loading = Some(loading.unwrap_or(0) + count),
                 ScopeState::Live => {}
             }

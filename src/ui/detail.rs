@@ -63,7 +63,8 @@ pub(super) fn wrap(runs: &[Run], room: u16, lines: &mut Vec<Vec<Run>>) {
                 break;
             }
             let lead = rest.len() - rest.trim_start().len();
-            let first = text::wrap(rest.trim_start(), left.saturating_sub(lead).max(1)).into_iter().next().unwrap_or_default();
+            let first =
+                text::wrap(rest.trim_start(), left.saturating_sub(lead).max(1)).into_iter().next().unwrap_or_default();
             let taken = lead + first.len();
             line.push((rest.get(..taken).unwrap_or_default().to_owned(), *style));
             lines.push(std::mem::take(&mut line));
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn values_stand_in_a_column_and_nothing_is_lost() {
-        let runs = vec![("reason   ".to_owned(), Style::new()), ("one two three four five six".to_owned(), Style::new())];
+        let runs =
+            vec![("reason   ".to_owned(), Style::new()), ("one two three four five six".to_owned(), Style::new())];
         for room in 4..60 {
             let mut lines = Vec::new();
             wrap(&runs, room, &mut lines);
@@ -96,7 +98,7 @@ mod tests {
                 lines.iter().map(|line| line.iter().map(|(text, _)| text.as_str()).collect::<String>()).collect();
             let squeezed: String = texts.join(" ").split_whitespace().collect();
             assert_eq!(squeezed, "reasononetwothreefourfivesix", "{room} {texts:?}");
-            if room >= 18 && room < 36 {
+            if (18..36).contains(&room) {
                 assert!(texts.iter().skip(1).all(|text| text.starts_with("         ")), "{texts:?}");
             }
         }

@@ -155,7 +155,7 @@ pub(super) fn fit(columns: &[Column], wanted: &[u16], room: u16) -> (Vec<u16>, u
         steps.extend((column.narrow > 0).then_some((column.narrow, false, index)));
         steps.extend((column.drop > 0).then_some((column.drop, true, index)));
     }
-    steps.sort_by(|a, b| b.0.cmp(&a.0));
+    steps.sort_by_key(|step| std::cmp::Reverse(step.0));
     for (_, drop, index) in steps {
         let over = total(&widths, gap).saturating_sub(room);
         if over == 0 {
@@ -169,12 +169,17 @@ pub(super) fn fit(columns: &[Column], wanted: &[u16], room: u16) -> (Vec<u16>, u
         }
     }
     // What dropping gave back goes to what was narrowed, the dearest first.
-    let mut narrowed: Vec<(u8, usize)> =
-        columns.iter().enumerate().filter(|(_, column)| column.narrow > 0).map(|(at, column)| (column.narrow, at)).collect();
+    let mut narrowed: Vec<(u8, usize)> = columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.narrow > 0)
+        .map(|(at, column)| (column.narrow, at))
+        .collect();
     narrowed.sort_unstable();
     for (_, index) in narrowed {
         let spare = room.saturating_sub(total(&widths, gap));
-        let (Some(width), Some(column), Some(wanted)) = (widths.get_mut(index), columns.get(index), wanted.get(index)) else {
+        let (Some(width), Some(column), Some(wanted)) = (widths.get_mut(index), columns.get(index), wanted.get(index))
+        else {
             continue;
         };
         let full = (*wanted).min(column.max).max(column.title.len() as u16);

@@ -156,7 +156,8 @@ fn style(text: &str) -> Result<Style, String> {
             style = style.add_modifier(modifier);
             continue;
         }
-        let name = if word == "bright" { format!("bright {}", words.next().unwrap_or_default()) } else { word.to_owned() };
+        let name =
+            if word == "bright" { format!("bright {}", words.next().unwrap_or_default()) } else { word.to_owned() };
         let color = Color::from_str(&name).map_err(|_| format!("\"{name}\" is no colour and no modifier"))?;
         style = if background { style.bg(color) } else { style.fg(color) };
         background = false;

@@ -1,5 +1,4 @@
 //! A session without a terminal: keys and messages in, the screen as text out.
-#![allow(dead_code, reason = "each suite uses its part")]
 
 use std::{fs, path::Path, time::Duration};
 
@@ -23,74 +22,73 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Modifier};
 use serde_json::Value;
 
 /// Twelve minutes after the captured application began to wait.
-pub const NOW: &str = "2026-11-23T10:48:11Z";
+pub(crate) const NOW: &str = "2026-11-23T10:48:11Z";
 
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-pub fn options() -> AppOptions {
+pub(crate) fn options() -> AppOptions {
     AppOptions { user: "operator".into(), ..AppOptions::new("prod-eu", now()) }
 }
 
-pub struct Session {
-    pub app: App,
-    pub scene: Scene,
-    pub now: Timestamp,
-    pub effects: Vec<Effect>,
-    epoch: u64,
+pub(crate) struct Session {
+    pub(crate) app: App,
+    pub(crate) scene: Scene,
+    pub(crate) now: Timestamp,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Session {
-    pub fn new(options: AppOptions) -> Self {
+    pub(crate) fn new(options: AppOptions) -> Self {
         let scene = Scene::new(&options.look);
         let now = options.now;
-        Self { app: App::new(options), scene, now, effects: Vec::new(), epoch: 0 }
+        Self { app: App::new(options), scene, now, effects: Vec::new() }
     }
 
     /// A session on the estate that the screens of the design show.
-    pub fn estate() -> Self {
+    pub(crate) fn estate() -> Self {
         Self::estate_with(options())
     }
 
-    pub fn estate_with(options: AppOptions) -> Self {
+    pub(crate) fn estate_with(options: AppOptions) -> Self {
         let mut session = Self::new(options);
         session.send(estate());
         session
     }
 
-    pub fn message(&mut self, message: Message) -> &mut Self {
+    pub(crate) fn message(&mut self, message: Message) -> &mut Self {
         let effects = update(&mut self.app, message);
         self.effects.extend(effects);
         self
     }
 
-    pub fn send(&mut self, deltas: Vec<Delta>) -> &mut Self {
+    pub(crate) fn send(&mut self, deltas: Vec<Delta>) -> &mut Self {
         self.message(Message::Deltas(deltas))
     }
 
     /// What was asked for since the last call.
-    pub fn effects(&mut self) -> Vec<Effect> {
+    pub(crate) fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
     /// Time passes, and the loop says so.
-    pub fn pass(&mut self, millis: i64) -> &mut Self {
+    pub(crate) fn pass(&mut self, millis: i64) -> &mut Self {
         self.now += SignedDuration::from_millis(millis);
         self.message(Message::Tick(self.now))
     }
 
-    pub fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) -> &mut Self {
+    pub(crate) fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) -> &mut Self {
         let event = Event::Key(KeyEvent::new(code, modifiers));
         self.message(Message::Input(event, self.now))
     }
 
     /// Presses keys as a person does, 100 ms apart: characters, or names in angle brackets.
-    pub fn keys(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn keys(&mut self, keys: &str) -> &mut Self {
         self.keys_every(keys, 100)
     }
 
-    pub fn keys_every(&mut self, keys: &str, millis: i64) -> &mut Self {
+    pub(crate) fn keys_every(&mut self, keys: &str, millis: i64) -> &mut Self {
         let mut rest = keys;
         while let Some(char) = rest.chars().next() {
             let named = rest.strip_prefix('<').and_then(|tail| tail.split_once('>'));
@@ -108,14 +106,14 @@ impl Session {
     }
 
     /// Draws a frame and tells that it was written.
-    pub fn frame(&mut self, width: u16, height: u16) -> Buffer {
+    pub(crate) fn frame(&mut self, width: u16, height: u16) -> Buffer {
         let (buffer, _) = self.paint(width, height);
         self.message(Message::Drawn(self.now));
         buffer
     }
 
     /// Draws a frame that nobody has seen yet.
-    pub fn paint(&mut self, width: u16, height: u16) -> (Buffer, Viewports) {
+    pub(crate) fn paint(&mut self, width: u16, height: u16) -> (Buffer, Viewports) {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         self.app.settle();
         let mut viewports = Viewports::default();
@@ -125,12 +123,12 @@ impl Session {
     }
 
     /// The screen's text.
-    pub fn screen(&mut self, width: u16, height: u16) -> String {
+    pub(crate) fn screen(&mut self, width: u16, height: u16) -> String {
         text(&self.frame(width, height))
     }
 
     /// The screen's text with what stands out told apart.
-    pub fn styled(&mut self, width: u16, height: u16) -> String {
+    pub(crate) fn styled(&mut self, width: u16, height: u16) -> String {
         styled(&self.frame(width, height))
     }
 }
@@ -160,7 +158,7 @@ fn named_key(name: &str) -> (KeyCode, KeyModifiers) {
 }
 
 /// Lines of a buffer, without what is blank at their ends.
-pub fn text(buffer: &Buffer) -> String {
+pub(crate) fn text(buffer: &Buffer) -> String {
     let mut lines = Vec::new();
     for y in 0..buffer.area.height {
         let mut line = String::new();
@@ -176,7 +174,7 @@ pub fn text(buffer: &Buffer) -> String {
 }
 
 /// Lines of a buffer with their styles below: `r` reversed, `d` dim, `b` bold, `x` struck out, colours in capitals.
-pub fn styled(buffer: &Buffer) -> String {
+pub(crate) fn styled(buffer: &Buffer) -> String {
     let mut out = String::new();
     for y in 0..buffer.area.height {
         let mut line = String::new();
@@ -212,14 +210,14 @@ pub fn styled(buffer: &Buffer) -> String {
     out
 }
 
-pub fn fixture(file: &str) -> Application {
+pub(crate) fn fixture(file: &str) -> Application {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(file);
     let object: Value = yaml::documents(&fs::read_to_string(&path).unwrap()).unwrap().remove(0);
     project::application(&object)
 }
 
 /// A fixture under another name.
-pub fn named(file: &str, namespace: &str, name: &str) -> Application {
+pub(crate) fn named(file: &str, namespace: &str, name: &str) -> Application {
     let mut app = fixture(file);
     let revision = app.revision.as_ref().map(|text| text.replace(&*app.key.name, name));
     app.revision = revision.map(Into::into);
@@ -230,28 +228,28 @@ pub fn named(file: &str, namespace: &str, name: &str) -> Application {
     app
 }
 
-pub fn apps_scope() -> Scope {
+pub(crate) fn apps_scope() -> Scope {
     Scope { cluster: ClusterId::local(), query: Query::Applications(None) }
 }
 
-pub fn upsert(scope: &Scope, row: Row) -> Delta {
+pub(crate) fn upsert(scope: &Scope, row: Row) -> Delta {
     Delta::Upsert { scope: scope.clone(), epoch: 1, row }
 }
 
-pub fn app_delta(app: Application) -> Delta {
+pub(crate) fn app_delta(app: Application) -> Delta {
     upsert(&apps_scope(), Row::Application(Box::new(app)))
 }
 
-pub fn pods_scope(cluster: &str) -> Scope {
+pub(crate) fn pods_scope(cluster: &str) -> Scope {
     Scope { cluster: ClusterId::named(cluster), query: Query::LabelledPods(None) }
 }
 
-pub fn live(cluster: &str, millis: u64) -> Delta {
+pub(crate) fn live(cluster: &str, millis: u64) -> Delta {
     let state = LinkState::Live { latency: Duration::from_millis(millis), at: now() };
     Delta::Link { cluster: ClusterId::named(cluster), state }
 }
 
-pub fn lost(cluster: &str, minutes: i64) -> Delta {
+pub(crate) fn lost(cluster: &str, minutes: i64) -> Delta {
     let since = now() - SignedDuration::from_mins(minutes);
     let state = LinkState::Unreachable {
         since,
@@ -262,7 +260,13 @@ pub fn lost(cluster: &str, minutes: i64) -> Delta {
     Delta::Link { cluster: ClusterId::named(cluster), state }
 }
 
-pub fn pod(app: (&str, &str), component: &str, place: (&str, &str, &str), status: &str, health: Health) -> Delta {
+pub(crate) fn pod(
+    app: (&str, &str),
+    component: &str,
+    place: (&str, &str, &str),
+    status: &str,
+    health: Health,
+) -> Delta {
     let (cluster, namespace, name) = place;
     let well = health == Health::Ok;
     let container = |name: &str, init: bool| Container {
@@ -290,7 +294,7 @@ pub fn pod(app: (&str, &str), component: &str, place: (&str, &str, &str), status
     upsert(&pods_scope(cluster), Row::Pod(Box::new(pod)))
 }
 
-pub fn cluster(name: &str, kind: &str, endpoint: &str) -> Delta {
+pub(crate) fn cluster(name: &str, kind: &str, endpoint: &str) -> Delta {
     let scope = Scope { cluster: ClusterId::local(), query: Query::Clusters };
     let row = Cluster {
         id: ClusterId::named(name),
@@ -304,7 +308,7 @@ pub fn cluster(name: &str, kind: &str, endpoint: &str) -> Delta {
     upsert(&scope, Row::Cluster(Box::new(row)))
 }
 
-pub fn estate() -> Vec<Delta> {
+pub(crate) fn estate() -> Vec<Delta> {
     let asked = |scope: Scope| Delta::Asked { scope, state: ScopeState::Live };
     vec![
         asked(apps_scope()),

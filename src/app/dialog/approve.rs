@@ -137,7 +137,10 @@ impl ApproveDialog {
             self.dropped += 1;
             return Reaction::taken();
         }
-        if self.needs_name(world) && self.focus == Focus::Cancel && matches!(key.code, KeyCode::Char(char) if char != 'n') {
+        if self.needs_name(world)
+            && self.focus == Focus::Cancel
+            && matches!(key.code, KeyCode::Char(char) if char != 'n')
+        {
             // Typing begins the name, without tab before it.
             self.focus = Focus::Name;
         }
@@ -147,7 +150,6 @@ impl ApproveDialog {
             (Focus::Cancel | Focus::Approve, KeyCode::Left | KeyCode::Right) => {
                 self.focus = self.next_focus(world, key.code == KeyCode::Right);
             }
-            (Focus::Cancel, KeyCode::Enter) => return Reaction::wish(Wish::Close),
             (Focus::Approve | Focus::Name, KeyCode::Enter) => self.hold(press.time),
             (Focus::Name, _) => {
                 self.refusal = None;
@@ -156,7 +158,7 @@ impl ApproveDialog {
                     self.refusal = Some("keys came too fast for a person: type the name");
                 }
             }
-            (_, KeyCode::Char('n' | 'q')) => return Reaction::wish(Wish::Close),
+            (Focus::Cancel, KeyCode::Enter) | (_, KeyCode::Char('n' | 'q')) => return Reaction::wish(Wish::Close),
             (_, KeyCode::Char('y')) => self.hold(press.time),
             _ => {}
         }
@@ -199,10 +201,7 @@ impl ApproveDialog {
         }
         Reaction {
             taken: true,
-            wishes: vec![
-                Wish::Close,
-                Wish::Write(self.approval.app.clone(), Action::Approve(self.approval.clone())),
-            ],
+            wishes: vec![Wish::Close, Wish::Write(self.approval.app.clone(), Action::Approve(self.approval.clone()))],
         }
     }
 
@@ -236,10 +235,12 @@ impl ApproveDialog {
         } else {
             let now = world.waiting(app);
             let waits = |step: &Text| now.is_some_and(|now| now.gates.iter().any(|gate| gate.step.name == *step));
-            let gone: Vec<&str> = self.gates().filter(|gate| !waits(&gate.step.name)).map(|gate| &*gate.step.name).collect();
+            let gone: Vec<&str> =
+                self.gates().filter(|gate| !waits(&gate.step.name)).map(|gate| &*gate.step.name).collect();
             if let Some(first) = gone.first() {
                 let what = if first.is_empty() { "the workflow".to_owned() } else { gone.join(", ") };
-                self.moved = Some(format!("{what} does not wait any more: someone was faster, or it went on by itself"));
+                self.moved =
+                    Some(format!("{what} does not wait any more: someone was faster, or it went on by itself"));
             }
         }
     }

@@ -146,8 +146,9 @@ impl Chooser {
         self.error = filter.error().map(str::to_owned);
         let mut tester = Tester::new(&filter);
         let chosen = self.visible.get(self.at).copied();
-        self.visible =
-            (0..self.rows.len()).filter(|at| self.rows.get(*at).is_some_and(|row| tester.passes(&Cells(&row.cells)))).collect();
+        self.visible = (0..self.rows.len())
+            .filter(|at| self.rows.get(*at).is_some_and(|row| tester.passes(&Cells(&row.cells))))
+            .collect();
         let found = self.visible.iter().position(|row| Some(*row) == chosen);
         self.at = found.unwrap_or(self.at).min(self.visible.len().saturating_sub(1));
     }

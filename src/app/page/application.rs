@@ -157,7 +157,10 @@ impl ApplicationPage {
             let only_not_ok = self.only_not_ok;
             items::keep(&mut all, |item| {
                 let wanted = !only_not_ok || !matches!(item.health, Health::Ok | Health::Pending);
-                wanted && tester.passes(&Text(items::cells(world, &self.app, item).iter().map(cell_text).collect::<Vec<_>>().join(" ")))
+                wanted
+                    && tester.passes(&Text(
+                        items::cells(world, &self.app, item).iter().map(cell_text).collect::<Vec<_>>().join(" "),
+                    ))
             });
         }
         self.items = all;

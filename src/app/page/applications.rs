@@ -109,16 +109,21 @@ impl Rows for ApplicationRows {
         let standing = world.standing(key);
         match column {
             // Worst first, then by the words.
-            STATUS => SortKey::Text(standing.map_or_else(String::new, |standing| {
-                format!("{}{}", standing.health as u8, standing.status)
-            })),
+            STATUS => SortKey::Text(
+                standing.map_or_else(String::new, |standing| format!("{}{}", standing.health as u8, standing.status)),
+            ),
             HEALTH => SortKey::Number(standing.map_or(0, |standing| {
                 // Share that is well, in ten-thousandths; nothing to be well sorts last.
-                if standing.total == 0 { 10_001 } else { i64::from(standing.ready) * 10_000 / i64::from(standing.total) }
+                if standing.total == 0 {
+                    10_001
+                } else {
+                    i64::from(standing.ready) * 10_000 / i64::from(standing.total)
+                }
             })),
-            WORKFLOW => SortKey::Number(standing.map_or(0, |standing| {
-                i64::from(standing.steps.0) * 10_000 / i64::from(standing.steps.1.max(1))
-            })),
+            WORKFLOW => SortKey::Number(
+                standing
+                    .map_or(0, |standing| i64::from(standing.steps.0) * 10_000 / i64::from(standing.steps.1.max(1))),
+            ),
             CLUSTERS => SortKey::Number(standing.map_or(0, |standing| standing.clusters.len() as i64)),
             REVISION => {
                 let revision = world.app(key).and_then(|app| app.revision.as_deref()).unwrap_or_default();

@@ -77,10 +77,7 @@ impl Rows for ApprovalRows {
         let Some((waiting, gate)) = find(world, key) else { return Cell::new() };
         match column {
             SINCE => vec![Part::Ago(gate.since, Tone::Plain)],
-            APPLICATION => vec![
-                Part::dim(format!("{}/", key.app.namespace)),
-                Part::plain(&*key.app.name),
-            ],
+            APPLICATION => vec![Part::dim(format!("{}/", key.app.namespace)), Part::plain(&*key.app.name)],
             STEP if gate.step.name.is_empty() => vec![Part::dim(gate.reason.as_str())],
             STEP => {
                 let mut cell = vec![Part::plain(&*gate.step.name)];
@@ -95,20 +92,14 @@ impl Rows for ApprovalRows {
                     let well = standing.ready == standing.total;
                     let class = if well { Health::Ok } else { Health::Failed };
                     let tone = if well { Tone::Dim } else { Tone::Health(class) };
-                    vec![
-                        Part::Text(format!("{}/{} ", standing.ready, standing.total), tone),
-                        Part::Mark(class),
-                    ]
+                    vec![Part::Text(format!("{}/{} ", standing.ready, standing.total), tone), Part::Mark(class)]
                 }
                 _ => vec![Part::dim("-")],
             },
             AUTO if gate.resumes_at.is_some() => vec![Part::Until(gate.resumes_at, Tone::Plain)],
             AUTO => vec![Part::dim("-")],
             _ => match &waiting.changed_by {
-                Some(change) => vec![
-                    Part::dim(format!("{} ", change.manager)),
-                    Part::Ago(change.at, Tone::Dim),
-                ],
+                Some(change) => vec![Part::dim(format!("{} ", change.manager)), Part::Ago(change.at, Tone::Dim)],
                 None => vec![Part::dim("-")],
             },
         }
@@ -136,7 +127,11 @@ impl Rows for ApprovalRows {
     fn empty(&self, world: &World) -> String {
         let asked = |query: &Query| matches!(query, Query::Applications(_));
         let why = world.why_empty("waiting steps", asked);
-        if why.starts_with("no waiting steps") { format!("nothing waits for approval{}", namespace_hint(world)) } else { why }
+        if why.starts_with("no waiting steps") {
+            format!("nothing waits for approval{}", namespace_hint(world))
+        } else {
+            why
+        }
     }
 
     fn sort_key(&self, world: &World, key: &GateKey, column: usize) -> SortKey {

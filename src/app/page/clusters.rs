@@ -100,7 +100,9 @@ impl Rows for ClusterRows {
                 None | Some(LinkState::Connecting { .. }) => -1,
                 Some(LinkState::Unreachable { .. }) => -3,
                 Some(LinkState::Forbidden { .. }) => -2,
-                Some(LinkState::Live { latency, .. } | LinkState::Degraded { latency, .. }) => latency.as_millis() as i64,
+                Some(LinkState::Live { latency, .. } | LinkState::Degraded { latency, .. }) => {
+                    latency.as_millis() as i64
+                }
             }),
             PODS => SortKey::Number(pods_in(world, key) as i64),
             _ => SortKey::Text(crate::app::table::cell_text(&self.cell(world, key, column)).to_lowercase()),
@@ -165,11 +167,8 @@ pub fn on_action(table: &mut Table<ClusterRows>, action: Action, _world: &World)
     }
     let Some(key) = table.selected().cloned() else { return Reaction::ignored() };
     Reaction::wish(match action {
-        Action::Enter => {
-            Wish::Open(Box::new(Page::Pods(Table::new(PodRows { app: None, cluster: Some(key) }))))
-        }
+        Action::Enter => Wish::Open(Box::new(Page::Pods(Table::new(PodRows { app: None, cluster: Some(key) })))),
         Action::Copy => Wish::Copy(key.to_string()),
         _ => return Reaction::ignored(),
     })
 }
-

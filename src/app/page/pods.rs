@@ -157,10 +157,12 @@ pub fn on_action(table: &mut Table<PodRows>, action: Action, world: &World) -> R
         Action::Logs => Wish::LogsOfPod(key, None),
         Action::Forward => match world.store.pod(&key).and_then(|pod| world.store.owner_of(pod)) {
             Some(app) => Wish::Forward(app, Some(key)),
-            None => return Reaction::wish(Wish::Say(
-                crate::app::notice::Level::Info,
-                format!("{key} belongs to no application that is known: nothing to offer"),
-            )),
+            None => {
+                return Reaction::wish(Wish::Say(
+                    crate::app::notice::Level::Info,
+                    format!("{key} belongs to no application that is known: nothing to offer"),
+                ));
+            }
         },
         Action::Copy => Wish::Copy(key.name.to_string()),
         _ => return Reaction::ignored(),

@@ -151,7 +151,8 @@ fn below(app: &App, paint: &mut Paint<'_>, dialog: &ApproveDialog, room: u16) ->
             wrap(&runs, room, &mut lines);
         }
         if lost.len() > CLUSTERS {
-            let runs = paint.runs(&pair("", vec![Part::dim(format!("and {} more that do not answer", lost.len() - CLUSTERS))]));
+            let runs = paint
+                .runs(&pair("", vec![Part::dim(format!("and {} more that do not answer", lost.len() - CLUSTERS))]));
             lines.push(runs);
         }
     }

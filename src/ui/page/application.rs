@@ -43,12 +43,11 @@ pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, page: &ApplicationPa
 
 fn empty(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect) {
     let world = &app.world;
-    let why = match world.app(&page.app) {
-        Some(_) => "nothing here matches the filter (esc takes it away)".to_owned(),
-        None => {
-            let why = world.why_empty("applications", |query| matches!(query, Query::Applications(_)));
-            if why.starts_with("no ") { format!("{} is not there (any more); esc: back", page.app) } else { why }
-        }
+    let why = if world.app(&page.app).is_some() {
+        "nothing here matches the filter (esc takes it away)".to_owned()
+    } else {
+        let why = world.why_empty("applications", |query| matches!(query, Query::Applications(_)));
+        if why.starts_with("no ") { format!("{} is not there (any more); esc: back", page.app) } else { why }
     };
     let style = paint.role(Role::Text);
     paint.text(area.x + 1, area.y, area.width.saturating_sub(2), &why, style);
@@ -109,11 +108,10 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
             _ => None,
         };
         if is_cursor && focused {
-            let style = paint.role(Role::Cursor);
-            paint.style(Rect::new(area.x, y, area.width, 1), style);
+            paint.style(Rect::new(area.x, y, area.width, 1), paint.role(Role::Cursor));
         } else if is_cursor {
-            let style = paint.role(Role::Accent);
-            paint.text(area.x, y, 1, if paint.ascii() { ">" } else { "▸" }, style);
+            let (mark, accent) = (if paint.ascii() { ">" } else { "▸" }, paint.role(Role::Accent));
+            paint.text(area.x, y, 1, mark, accent);
         }
         let widths = match item.key {
             ItemKey::Step(_) => &steps[..],

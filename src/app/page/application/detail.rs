@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        page::{applications, application::items, clusters, pods},
+        page::{application::items, applications, clusters, pods},
         table::{Cell, Part, Tone},
         words,
         world::World,
@@ -25,8 +25,11 @@ pub fn lines(world: &World, key: &AppKey, item: &ItemKey) -> Vec<Cell> {
         ItemKey::Workflow | ItemKey::Services => of_application(world, app),
         ItemKey::Step(name) => items::step(app, name).map_or_else(Vec::new, |step| of_step(world, app, step)),
         ItemKey::Cluster(cluster) => {
-            let mut lines = vec![vec![Part::Text(cluster.to_string(), Tone::Strong)], clusters::link_in_short(world.link(cluster))];
-            let place = world.standing(key).and_then(|standing| standing.clusters.iter().find(|place| place.cluster == *cluster));
+            let mut lines =
+                vec![vec![Part::Text(cluster.to_string(), Tone::Strong)], clusters::link_in_short(world.link(cluster))];
+            let place = world
+                .standing(key)
+                .and_then(|standing| standing.clusters.iter().find(|place| place.cluster == *cluster));
             if let Some(place) = place {
                 lines.push(pair("healthy", format!("{} of {} services", place.ready, place.total)));
                 if let Some(reason) = &place.reason {
@@ -80,7 +83,8 @@ fn of_application(world: &World, app: &Application) -> Vec<Cell> {
     for component in &app.components {
         lines.push(pair("component", format!("{} ({})", component.name, component.kind)));
     }
-    if let Some(message) = app.workflow.as_ref().map(|workflow| &workflow.message).filter(|message| !message.is_empty()) {
+    if let Some(message) = app.workflow.as_ref().map(|workflow| &workflow.message).filter(|message| !message.is_empty())
+    {
         lines.push(pair("workflow", &**message));
     }
     if let Some(change) = &app.changed_by {
@@ -143,7 +147,8 @@ fn of_step(world: &World, app: &Application, step: &Step) -> Vec<Cell> {
         }
         lines.push(line);
     }
-    let waiting = world.waiting(&app.key).filter(|waiting| waiting.gates.iter().any(|gate| gate.step.name == step.name));
+    let waiting =
+        world.waiting(&app.key).filter(|waiting| waiting.gates.iter().any(|gate| gate.step.name == step.name));
     if let Some(waiting) = waiting {
         lines.push(Cell::new());
         lines.push(heading("APPROVING STARTS"));

@@ -93,7 +93,8 @@ pub fn items(world: &World, key: &AppKey) -> Vec<Item> {
             });
             let health = service_health(world, service, cluster.health);
             // Live pods overrule the hub's word.
-            let health = own.iter().fold(health, |health, pod| if pod.ended { health } else { health.worst(pod.health) });
+            let health =
+                own.iter().fold(health, |health, pod| if pod.ended { health } else { health.worst(pod.health) });
             items.push(Item { key: service_key(service), depth: 2, health, folds: !own.is_empty() });
             items.extend(own.into_iter().map(|pod| pod_item(world, pod, 3)));
         }
@@ -192,7 +193,9 @@ pub fn step<'a>(app: &'a Application, name: &str) -> Option<&'a Step> {
 pub fn cells(world: &World, key: &AppKey, item: &Item) -> Vec<Cell> {
     let Some(app) = world.app(key) else { return Vec::new() };
     match &item.key {
-        ItemKey::Workflow => vec![vec![Part::Text("WORKFLOW".to_owned(), Tone::Accent)], applications::status(world, key)],
+        ItemKey::Workflow => {
+            vec![vec![Part::Text("WORKFLOW".to_owned(), Tone::Accent)], applications::status(world, key)]
+        }
         ItemKey::Services => {
             let counts = world.standing(key).map_or((0, 0), |standing| (standing.ready, standing.total));
             vec![
@@ -202,15 +205,25 @@ pub fn cells(world: &World, key: &AppKey, item: &Item) -> Vec<Cell> {
         }
         ItemKey::Step(name) => step(app, name).map_or_else(Vec::new, |step| step_cells(app, step)),
         ItemKey::Cluster(cluster) => {
-            let standing = world.standing(key).and_then(|standing| standing.clusters.iter().find(|place| place.cluster == *cluster));
+            let standing = world
+                .standing(key)
+                .and_then(|standing| standing.clusters.iter().find(|place| place.cluster == *cluster));
             let state = clusters::link_in_short(world.link(cluster));
-            let count = standing.filter(|place| place.total > 0).map_or_else(String::new, |place| format!("{}/{}", place.ready, place.total));
+            let count = standing
+                .filter(|place| place.total > 0)
+                .map_or_else(String::new, |place| format!("{}/{}", place.ready, place.total));
             let reason = match standing {
                 Some(place) if place.reason.is_some() => place.reason.as_deref().unwrap_or_default().to_owned(),
                 Some(place) if place.health == Health::Pending => "not deployed yet".to_owned(),
                 _ => String::new(),
             };
-            vec![vec![Part::plain(cluster.as_str())], vec![Part::dim(count)], state, Cell::new(), vec![Part::dim(reason)]]
+            vec![
+                vec![Part::plain(cluster.as_str())],
+                vec![Part::dim(count)],
+                state,
+                Cell::new(),
+                vec![Part::dim(reason)],
+            ]
         }
         ItemKey::Service { cluster, namespace, name } => {
             let service = app.services.iter().find(|service| {
@@ -219,10 +232,11 @@ pub fn cells(world: &World, key: &AppKey, item: &Item) -> Vec<Cell> {
             let Some(service) = service else { return Vec::new() };
             let mut message = waiting_in_words(&service.message).into_owned();
             for (kind, text) in &service.unhealthy_traits {
-                message.push_str(&format!(" · {kind}: {text}"));
+                message.extend([" · ", kind, ": ", text]);
             }
             let tone = if service.healthy { Tone::Dim } else { Tone::Plain };
-            let kind = app.components.iter().find(|component| component.name == *name).map_or("", |component| &component.kind);
+            let kind =
+                app.components.iter().find(|component| component.name == *name).map_or("", |component| &component.kind);
             vec![
                 vec![Part::plain(&**name)],
                 vec![Part::dim(kind)],

@@ -112,7 +112,11 @@ impl Ring {
     /// The entries from a number backwards.
     pub fn up_to(&self, seq: u64) -> impl Iterator<Item = &Entry> {
         let first = self.first_seq();
-        let count = if self.is_empty() || seq < first { 0 } else { (seq - first).saturating_add(1).min(self.entries.len() as u64) };
+        let count = if self.is_empty() || seq < first {
+            0
+        } else {
+            (seq - first).saturating_add(1).min(self.entries.len() as u64)
+        };
         self.entries.range(..count as usize).rev()
     }
 

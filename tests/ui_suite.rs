@@ -1,0 +1,9 @@
+//! The whole of behaviour and picture, without a terminal.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails so")]
+
+#[path = "ui/keys.rs"]
+mod keys;
+#[path = "ui/screens.rs"]
+mod screens;
+#[path = "ui/session.rs"]
+mod session;
