@@ -21,8 +21,8 @@ pub mod error;
 pub mod feed;
 pub mod forward;
 pub mod hub;
-pub mod project;
 pub mod logs;
+pub mod project;
 pub mod request;
 pub mod supervisor;
 
@@ -35,6 +35,7 @@ mod member;
 mod namespaces;
 mod pods;
 mod probe;
+mod proxy;
 mod release;
 mod watch;
 

@@ -1,4 +1,5 @@
 //! Every write as it goes over the wire, and what is said when it does not go well.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[path = "support/scripted.rs"]
 mod scripted;
@@ -186,7 +187,10 @@ async fn without_a_trace_the_outcome_is_unknown() {
         _ => status(504, "Timeout: request did not complete within requested timeout"),
     })
     .await;
-    assert!(matches!(&outcome, Outcome::Unknown { message } if message.contains("not taken effect so far")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Unknown { message } if message.contains("not taken effect so far")),
+        "{outcome:?}"
+    );
     assert_eq!(server.asked_for("PATCH", "").len(), 1);
     assert_eq!(lines[1].outcome.as_deref(), Some("unknown"));
 }

@@ -1,5 +1,6 @@
 //! lateen's outside against the simulated estate: delivered, watched, approved, followed, forwarded, cut and back.
 #![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,8 @@ use std::{
 
 use lateen::{
     cluster::{
-        Connect, Hub, NamespaceScope, Session, actions, collect::collect,
+        Connect, Hub, NamespaceScope, Session, actions,
+        collect::collect,
         feed::{self, FeedReader},
         forward, logs,
     },
@@ -220,7 +222,9 @@ async fn a_history_that_is_forgotten_is_listed_again() {
     world.until("helm-hello", |store| store.application(&hello()).is_some()).await;
     estate.compact("local").unwrap();
     // What happens after it is still seen.
-    world.until("helm-hello waits", |store| store.application(&hello()).is_some_and(|entry| entry.waiting.is_some())).await;
+    world
+        .until("helm-hello waits", |store| store.application(&hello()).is_some_and(|entry| entry.waiting.is_some()))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

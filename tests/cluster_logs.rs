@@ -1,4 +1,5 @@
 //! A log followed through breaks, restarts and ends.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[path = "support/scripted.rs"]
 mod scripted;
@@ -25,7 +26,10 @@ fn request() -> LogRequest {
 }
 
 /// Follows until the end, and says what came.
-async fn told(request: LogRequest, answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> (Scripted, Vec<String>) {
+async fn told(
+    request: LogRequest,
+    answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static,
+) -> (Scripted, Vec<String>) {
     let server = Scripted::start(answer).await;
     let (events, mut come) = mpsc::channel(4);
     let following = tokio::spawn(follow(server.hub().client(), request, events));
@@ -45,9 +49,12 @@ async fn told(request: LogRequest, answer: impl Fn(&Asked, usize) -> Reply + Sen
 }
 
 fn running(restarts: u64) -> Reply {
-    Reply::Json(200, json!({"metadata": {"name": "web-0"}, "spec": {"restartPolicy": "Always"}, "status": {"phase": "Running",
+    Reply::Json(
+        200,
+        json!({"metadata": {"name": "web-0"}, "spec": {"restartPolicy": "Always"}, "status": {"phase": "Running",
         "containerStatuses": [{"name": "web", "restartCount": restarts, "state": {"running": {}},
-            "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]}}))
+            "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]}}),
+    )
 }
 
 fn is_log(asked: &Asked) -> bool {
@@ -95,8 +102,7 @@ async fn where_lines_may_be_missing_the_stream_says_so() {
 async fn a_container_that_is_still_to_start_is_waited_for_and_a_restart_is_told() {
     let (_, told) = told(request(), |asked, number| match (is_log(asked), number) {
         (true, 0 | 1) => status(400, "container \"web\" in pod \"web-0\" is waiting to start: ContainerCreating"),
-        (true, 2) => Reply::Text(200, "text/plain", "2026-11-23T10:41:07Z one\n".into()),
-        (true, 3) => Reply::Text(200, "text/plain", "2026-11-23T10:41:07Z one\n".into()),
+        (true, 2 | 3) => Reply::Text(200, "text/plain", "2026-11-23T10:41:07Z one\n".into()),
         (true, 4) => Reply::Text(200, "text/plain", "2026-11-23T10:42:00Z again\n".into()),
         (true, _) => status(404, "pods \"web-0\" not found"),
         (false, 0) => running(0),
@@ -122,8 +128,11 @@ async fn an_end_says_why() {
             if is_log(asked) {
                 return Reply::Text(200, "text/plain", format!("2026-11-23T10:41:07Z {}\n", "x".repeat(70 * 1024)));
             }
-            Reply::Json(200, json!({"spec": {"restartPolicy": policy}, "status": {"phase": "Running", "containerStatuses": [
-                {"name": "web", "restartCount": 0, "state": {"terminated": {"exitCode": code, "reason": "Error"}}}]}}))
+            Reply::Json(
+                200,
+                json!({"spec": {"restartPolicy": policy}, "status": {"phase": "Running", "containerStatuses": [
+                {"name": "web", "restartCount": 0, "state": {"terminated": {"exitCode": code, "reason": "Error"}}}]}}),
+            )
         }
     };
     let (_, told) = self::told(request(), ended("Never", 3)).await;

@@ -1,4 +1,5 @@
 //! A session against servers with bad manners: lists, watches, links, permissions.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[path = "support/scripted.rs"]
 mod scripted;
@@ -40,7 +41,9 @@ fn plain(asked: &Asked) -> Reply {
     }
 }
 
-async fn session(answer: impl Fn(&Asked, usize) -> Option<Reply> + Send + Sync + 'static) -> (Scripted, Session, FeedReader) {
+async fn session(
+    answer: impl Fn(&Asked, usize) -> Option<Reply> + Send + Sync + 'static,
+) -> (Scripted, Session, FeedReader) {
     let server = Scripted::start(move |asked, number| answer(asked, number).unwrap_or_else(|| plain(asked))).await;
     let (feed, reader) = feed::channel();
     let session = Session::start(server.hub(), NamespaceScope::all(["team".to_owned()]), feed);
@@ -83,9 +86,11 @@ async fn a_list_in_pages_is_shown_page_by_page_and_watched_from_its_version() {
         })
     })
     .await;
-    let deltas = until(&mut reader, "b removed", |delta| {
-        matches!(delta, Delta::Remove { key: RowKey::Application(key), .. } if &*key.name == "b")
-    })
+    let deltas = until(
+        &mut reader,
+        "b removed",
+        |delta| matches!(delta, Delta::Remove { key: RowKey::Application(key), .. } if &*key.name == "b"),
+    )
     .await;
     assert_eq!(names(&deltas).first().map(String::as_str), Some("a"));
     let watches: Vec<Asked> = server.asked_for("GET", APPS).into_iter().filter(Asked::is_watch).collect();
@@ -168,32 +173,45 @@ async fn where_all_namespaces_are_not_permitted_those_that_are_are_asked() {
             let allowed = review["spec"]["resourceAttributes"]["namespace"] != "secret";
             Some(Reply::Json(201, json!({"status": {"allowed": allowed}})))
         }
-        "/apis/core.oam.dev/v1beta1/namespaces/prod/applications" if !asked.is_watch() => Some(list("1", &[app("a", "1")])),
+        "/apis/core.oam.dev/v1beta1/namespaces/prod/applications" if !asked.is_watch() => {
+            Some(list("1", &[app("a", "1")]))
+        }
         _ => None,
     })
     .await;
     session.settled().await;
     let deltas = reader.take(usize::MAX);
-    let listed: Vec<String> = server.asked_for("GET", "/namespaces/").iter().filter(|asked| asked.path.ends_with("applications") && !asked.is_watch()).map(|asked| asked.path.clone()).collect();
+    let listed: Vec<String> = server
+        .asked_for("GET", "/namespaces/")
+        .iter()
+        .filter(|asked| asked.path.ends_with("applications") && !asked.is_watch())
+        .map(|asked| asked.path.clone())
+        .collect();
     assert_eq!(listed.len(), 2, "{listed:?}");
     assert!(listed.iter().all(|path| !path.contains("secret")));
     assert_eq!(names(&deltas), ["a"]);
-    let said = deltas.iter().any(|delta| {
-        matches!(delta, Delta::Notice(text) if text.contains("all namespaces") && text.contains("team, prod"))
-    });
+    let said = deltas.iter().any(
+        |delta| matches!(delta, Delta::Notice(text) if text.contains("all namespaces") && text.contains("team, prod")),
+    );
     assert!(said, "{deltas:#?}");
     until(&mut reader, "nothing more", |_| true).await;
 }
 
 #[tokio::test]
 async fn a_hub_without_virtual_clusters_shows_local_alone_and_says_so_once() {
-    let (_server, session, mut reader) =
-        session(|asked, _| (asked.path == CLUSTERS).then(|| Reply::Text(404, "text/plain", "404 page not found\n".into()))).await;
+    let (_server, session, mut reader) = session(|asked, _| {
+        (asked.path == CLUSTERS).then(|| Reply::Text(404, "text/plain", "404 page not found\n".into()))
+    })
+    .await;
     session.settled().await;
     let deltas = reader.take(usize::MAX);
-    let notices = deltas.iter().filter(|delta| matches!(delta, Delta::Notice(text) if text.contains("local alone"))).count();
+    let notices =
+        deltas.iter().filter(|delta| matches!(delta, Delta::Notice(text) if text.contains("local alone"))).count();
     assert_eq!(notices, 1, "{deltas:#?}");
-    let rows: Vec<_> = deltas.iter().filter(|delta| matches!(delta, Delta::Upsert { row: Row::Cluster(row), .. } if row.id.is_local())).collect();
+    let rows: Vec<_> = deltas
+        .iter()
+        .filter(|delta| matches!(delta, Delta::Upsert { row: Row::Cluster(row), .. } if row.id.is_local()))
+        .collect();
     assert!(!rows.is_empty());
     assert!(deltas.iter().any(|delta| matches!(delta, Delta::Link { state: LinkState::Live { .. }, .. })));
 }
@@ -292,7 +310,9 @@ async fn pods_of_a_release_are_found_by_their_owner() {
     let pods: Vec<_> = deltas
         .iter()
         .filter_map(|delta| match delta {
-            Delta::Upsert { row: Row::Pod(pod), .. } => Some((pod.key.to_string(), pod.owner.app.to_string(), pod.owner.component.to_string())),
+            Delta::Upsert { row: Row::Pod(pod), .. } => {
+                Some((pod.key.to_string(), pod.owner.app.to_string(), pod.owner.component.to_string()))
+            }
             _ => None,
         })
         .collect();

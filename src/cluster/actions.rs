@@ -51,20 +51,18 @@ pub async fn perform(hub: &Hub, action: &Action, audit: AuditSink<'_>) -> Outcom
 /// The name under which writes appear in `metadata.managedFields`: `lateen-<user>`.
 pub fn field_manager(user: &str) -> String {
     let mut manager = String::from("lateen-");
-    manager.extend(user.chars().filter(|c| c.is_ascii_graphic()).take(MANAGER - manager.len()));
+    manager.extend(user.chars().filter(char::is_ascii_graphic).take(MANAGER - manager.len()));
     manager
 }
 
 async fn approve(hub: &Hub, approval: &Approval, audit: AuditSink<'_>) -> Outcome {
     let client = hub.client();
     let manager = field_manager(hub.user());
-    let path = format!(
-        "/apis/core.oam.dev/v1beta1/namespaces/{}/applications/{}",
-        approval.app.namespace, approval.app.name
-    );
-    let uri = format!("{path}/status?fieldManager={}", escape(&manager));
+    let object =
+        format!("/apis/core.oam.dev/v1beta1/namespaces/{}/applications/{}", approval.app.namespace, approval.app.name);
+    let uri = format!("{object}/status?fieldManager={}", escape(&manager));
     for send in 1..=SENDS {
-        let app: Value = match request::get_json(&client, &path, hub.request_timeout()).await {
+        let app: Value = match request::get_json(&client, &object, hub.request_timeout()).await {
             Ok(app) => app,
             Err(error) => return unread(approval, error),
         };
@@ -78,8 +76,7 @@ async fn approve(hub: &Hub, approval: &Approval, audit: AuditSink<'_>) -> Outcom
             return Outcome::Failed { message: message.into() };
         }
         let body = patch.to_string().into_bytes();
-        let answer =
-            request::write(&client, Method::PATCH, &uri, MERGE_PATCH, body, hub.request_timeout()).await;
+        let answer = request::write(&client, Method::PATCH, &uri, MERGE_PATCH, body, hub.request_timeout()).await;
         let outcome = match answer {
             Ok(_) => done(approval),
             Err(error) => match error.class {
@@ -95,7 +92,7 @@ async fn approve(hub: &Hub, approval: &Approval, audit: AuditSink<'_>) -> Outcom
                     failed(approval, &error)
                 }
                 _ if !error.sent => failed(approval, &error),
-                _ => read_back(&client, &path, approval, &patch, &manager, &error).await,
+                _ => read_back(&client, &object, approval, &patch, &manager, &error).await,
             },
         };
         attempt.end(&outcome);
@@ -132,7 +129,7 @@ fn unread(approval: &Approval, error: Error) -> Outcome {
 /// Looks for what became of a write that nobody answered.
 async fn read_back(
     client: &Client,
-    path: &str,
+    object: &str,
     approval: &Approval,
     patch: &Value,
     manager: &str,
@@ -143,7 +140,7 @@ async fn read_back(
     let mut seen = false;
     while Instant::now() < until {
         let left = until.saturating_duration_since(Instant::now());
-        let app = match request::get_json::<Value>(client, path, left.min(Duration::from_secs(3))).await {
+        let app = match request::get_json::<Value>(client, object, left.min(Duration::from_secs(3))).await {
             Ok(app) => app,
             Err(error) if error.class == Class::NotFound => {
                 return Outcome::Moved { message: format!("{} is gone", approval.app).into() };

@@ -6,11 +6,11 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{
+    Error,
     interest::Interest,
     project::{self, Meta},
     supervisor::Event,
     watch::{Asking, Change, Projection, Question},
-    Error,
 };
 use crate::model::{
     delta::{Query, Row, Scope},

@@ -5,12 +5,7 @@
 //! connection only by closing both: so the end of what the client says is withheld until the pod has answered, or has
 //! been silent for long.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
@@ -129,12 +124,7 @@ async fn look(
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    client: Client,
-    backend: watch::Receiver<Option<Backend>>,
-    broken: Arc<Notify>,
-) {
+async fn accept(listener: TcpListener, client: Client, backend: watch::Receiver<Option<Backend>>, broken: Arc<Notify>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -200,8 +190,7 @@ async fn pipe(client: &Client, backend: &Backend, mut socket: TcpStream) -> Open
         Ok(Err(error)) => return Opened::No(socket, Error::from_kube(&error)),
         Err(_) => return Opened::No(socket, Error::new(Class::TimedOut, "no answer within 10 s")),
     };
-    let (Some(mut pod), Some(refused)) =
-        (forwarder.take_stream(backend.port), forwarder.take_error(backend.port))
+    let (Some(mut pod), Some(refused)) = (forwarder.take_stream(backend.port), forwarder.take_error(backend.port))
     else {
         return Opened::No(socket, Error::new(Class::Other, "the forward has no stream"));
     };

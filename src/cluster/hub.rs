@@ -1,7 +1,9 @@
 //! Whom to talk to: the kubeconfig's context, and a client for the hub and for every cluster behind its gateway.
 
 use std::{
-    env, io,
+    env,
+    ffi::OsString,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -11,10 +13,13 @@ use http::{Request, Response, Uri, uri::PathAndQuery};
 use kube::{
     Client, Config,
     client::Body,
-    config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError},
+    config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo},
 };
 
-use super::error::{Class, Error};
+use super::{
+    error::{Class, Error},
+    proxy,
+};
 use crate::model::key::ClusterId;
 
 /// Time for a connection to be set up: a hub that drops packets is not waited for longer.
@@ -69,7 +74,7 @@ impl Hub {
     /// Reads the kubeconfig and builds the client. Nothing is asked of the network, but a credential plugin may run:
     /// call it in `spawn_blocking`, within a tokio runtime.
     pub fn load(connect: &Connect) -> Result<Self, Error> {
-        let mut kubeconfig = read(connect.kubeconfig.as_deref())?;
+        let mut kubeconfig = read(&paths(connect.kubeconfig.as_deref(), env::var_os("KUBECONFIG"))?)?;
         let context = match connect.context.clone().or_else(|| kubeconfig.current_context.clone()) {
             Some(context) if !context.is_empty() => context,
             _ => {
@@ -90,34 +95,19 @@ impl Hub {
                 format!("no context {context} in the kubeconfig: it has {}", known(&kubeconfig)),
             ));
         };
-        let user_name = entry.user.clone().unwrap_or_default();
-        let auth = kubeconfig
-            .auth_infos
-            .iter_mut()
-            .find(|named| named.name == user_name)
-            .and_then(|named| named.auth_info.as_mut());
-        let mut user = user_name.clone();
+        let mut user = entry.user.clone().unwrap_or_default();
+        let auth = auth_info(&mut kubeconfig, &context, &user);
+        impersonate(auth, connect)?;
+        if let Some(name) = &auth.impersonate {
+            user.clone_from(name);
+        }
         let mut prompts = false;
-        if let Some(auth) = auth {
-            if let Some(name) = &connect.as_user {
-                auth.impersonate = Some(name.clone());
-                auth.impersonate_groups = None;
-                auth.impersonate_uid = None;
-                auth.impersonate_user_extra = None;
-            }
-            if !connect.as_groups.is_empty() {
-                auth.impersonate_groups = Some(connect.as_groups.clone());
-            }
-            if let Some(name) = &auth.impersonate {
-                user.clone_from(name);
-            }
-            if let Some(exec) = &mut auth.exec
-                && exec.interactive_mode != Some(ExecInteractiveMode::Never)
-            {
-                prompts = connect.interactive;
-                if !connect.interactive {
-                    exec.interactive_mode = Some(ExecInteractiveMode::Never);
-                }
+        if let Some(exec) = &mut auth.exec
+            && exec.interactive_mode != Some(ExecInteractiveMode::Never)
+        {
+            prompts = connect.interactive;
+            if !connect.interactive {
+                exec.interactive_mode = Some(ExecInteractiveMode::Never);
             }
         }
         let mut client = build(kubeconfig.clone(), &context)?;
@@ -222,28 +212,67 @@ fn behind(prefix: &str, mut request: Request<Body>) -> Result<Request<Body>, htt
     Ok(request)
 }
 
-/// The files that kubectl reads: those of a list that do not exist are passed over, as it does.
-fn read(path: Option<&Path>) -> Result<Kubeconfig, Error> {
-    if let Some(path) = path {
-        return Kubeconfig::read_from(path).map_err(|error| unreadable(&error));
-    }
-    let list = env::var_os("KUBECONFIG").unwrap_or_default();
-    let listed: Vec<PathBuf> = env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect();
-    let paths = if listed.is_empty() {
-        match directories::BaseDirs::new() {
-            Some(dirs) => vec![dirs.home_dir().join(".kube").join("config")],
-            None => {
-                return Err(Error::new(
-                    Class::Config,
-                    "no home directory to look for .kube/config in: use --kubeconfig",
-                ));
-            }
+/// The user's entry of the context, made if there is none, so that an impersonation asked for is never left out.
+fn auth_info<'a>(kubeconfig: &'a mut Kubeconfig, context: &str, user: &str) -> &'a mut AuthInfo {
+    let at = kubeconfig.auth_infos.iter().position(|named| named.name == user);
+    let at = at.unwrap_or_else(|| {
+        kubeconfig.auth_infos.push(NamedAuthInfo {
+            name: user.to_owned(),
+            auth_info: None,
+            other: std::collections::BTreeMap::new(),
+        });
+        let named = kubeconfig.contexts.iter_mut().find(|named| named.name == context);
+        if let Some(entry) = named.and_then(|named| named.context.as_mut()) {
+            entry.user = Some(user.to_owned());
         }
-    } else {
-        listed
-    };
+        kubeconfig.auth_infos.len() - 1
+    });
+    kubeconfig.auth_infos[at].auth_info.get_or_insert_with(AuthInfo::default)
+}
+
+fn impersonate(auth: &mut AuthInfo, connect: &Connect) -> Result<(), Error> {
+    if let Some(name) = &connect.as_user {
+        auth.impersonate = Some(name.clone());
+        auth.impersonate_groups = None;
+        auth.impersonate_uid = None;
+        auth.impersonate_user_extra = None;
+    }
+    if !connect.as_groups.is_empty() {
+        if auth.impersonate.is_none() {
+            return Err(Error::new(
+                Class::Config,
+                "--as-group needs --as: a group cannot be impersonated without a user",
+            ));
+        }
+        auth.impersonate_groups = Some(connect.as_groups.clone());
+    }
+    Ok(())
+}
+
+/// Where kubectl looks: the file named, else those of `KUBECONFIG`, else the one in the home directory.
+fn paths(named: Option<&Path>, list: Option<OsString>) -> Result<Vec<PathBuf>, Error> {
+    if let Some(path) = named {
+        return if path.exists() {
+            Ok(vec![path.to_owned()])
+        } else {
+            Err(Error::new(Class::Config, format!("no kubeconfig: {} does not exist", path.display())))
+        };
+    }
+    let list = list.unwrap_or_default();
+    let listed: Vec<PathBuf> = env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect();
+    if !listed.is_empty() {
+        return Ok(listed);
+    }
+    match directories::BaseDirs::new() {
+        Some(dirs) => Ok(vec![dirs.home_dir().join(".kube").join("config")]),
+        None => Err(Error::new(Class::Config, "no home directory to look for .kube/config in: use --kubeconfig")),
+    }
+}
+
+/// The files merged as kubectl does: what an earlier one says counts, and those that do not exist are passed over.
+fn read(paths: &[PathBuf]) -> Result<Kubeconfig, Error> {
     let mut merged: Option<Kubeconfig> = None;
-    for path in &paths {
+    for path in paths {
         let next = match Kubeconfig::read_from(path) {
             Ok(next) => next,
             Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -256,10 +285,11 @@ fn read(path: Option<&Path>) -> Result<Kubeconfig, Error> {
     }
     merged.ok_or_else(|| {
         let tried: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        Error::new(
-            Class::Config,
-            format!("no kubeconfig: {} does not exist; set KUBECONFIG or use --kubeconfig, or look around with `lateen demo`", tried.join(", ")),
-        )
+        let message = format!(
+            "no kubeconfig: {} does not exist; set KUBECONFIG or use --kubeconfig, or look around with `lateen demo`",
+            tried.join(", ")
+        );
+        Error::new(Class::Config, message)
     })
 }
 
@@ -281,9 +311,17 @@ fn known(kubeconfig: &Kubeconfig) -> String {
 fn build(kubeconfig: Kubeconfig, context: &str) -> Result<(Client, String), Error> {
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
     // The function is async for want of need: nothing in it waits.
-    let config = futures::executor::block_on(Config::from_custom_kubeconfig(kubeconfig, &options))
+    let proxy_url = proxy_url(&kubeconfig, context);
+    let mut config = futures::executor::block_on(Config::from_custom_kubeconfig(kubeconfig, &options))
         .map_err(|error| unreadable(&error).during(&format!("context {context}")))?;
+    config.proxy_url = proxy::choose(proxy_url.as_deref(), &config.cluster_url, |name| env::var(name).ok());
     client(config).map_err(|error| error.during(&format!("context {context}")))
+}
+
+fn proxy_url(kubeconfig: &Kubeconfig, context: &str) -> Option<String> {
+    let entry = kubeconfig.contexts.iter().find(|named| named.name == context)?.context.as_ref()?;
+    let named = kubeconfig.clusters.iter().find(|named| named.name == entry.cluster)?;
+    named.cluster.as_ref()?.proxy_url.clone()
 }
 
 fn client(mut config: Config) -> Result<(Client, String), Error> {
@@ -296,4 +334,84 @@ fn client(mut config: Config) -> Result<(Client, String), Error> {
     let client =
         Client::try_from(config).map_err(|error| Error { class: Class::Config, ..Error::from_kube(&error) })?;
     Ok((client, server.trim_end_matches('/').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn file(dir: &Path, name: &str, context: &str, user: &str, auth: &str) -> PathBuf {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: {context}\n\
+             contexts: [{{name: {context}, context: {{cluster: c, user: {user}, namespace: prod}}}}]\n\
+             clusters: [{{name: c, cluster: {{server: 'https://{context}.example:6443'}}}}]\n\
+             users: [{auth}]\n"
+        );
+        let path = dir.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn load(connect: &Connect) -> Result<Hub, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _within = runtime.enter();
+        Hub::load(connect).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn files_of_a_list_are_merged_and_missing_ones_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = file(dir.path(), "a", "one", "mei", "");
+        let second = file(dir.path(), "b", "two", "mei", "");
+        let list = env::join_paths([dir.path().join("missing"), first, PathBuf::new(), second]).unwrap();
+        let merged = read(&paths(None, Some(list)).unwrap()).unwrap();
+        assert_eq!(merged.current_context.as_deref(), Some("one"));
+        assert_eq!(known(&merged), "one, two");
+        let nothing = paths(None, Some(dir.path().join("missing").into_os_string())).unwrap();
+        assert!(read(&nothing).unwrap_err().message.contains("lateen demo"));
+    }
+
+    #[test]
+    fn a_context_is_taken_by_its_name_or_said_not_to_be_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let connect = Connect {
+            kubeconfig: Some(file(dir.path(), "a", "one", "mei", "{name: mei, user: {token: t}}")),
+            ..Connect::default()
+        };
+        let hub = load(&connect).unwrap();
+        assert_eq!((hub.context(), hub.user(), hub.namespace()), ("one", "mei", Some("prod")));
+        assert_eq!(hub.server(), "https://one.example:6443");
+        let unknown = load(&Connect { context: Some("three".into()), ..connect.clone() });
+        assert_eq!(unknown.err().unwrap(), "no context three in the kubeconfig: it has one");
+        let missing = load(&Connect { kubeconfig: Some(dir.path().join("missing")), ..connect });
+        assert!(missing.err().unwrap().ends_with("missing does not exist"));
+        fs::write(dir.path().join("bad"), "contexts: [").unwrap();
+        let bad = load(&Connect { kubeconfig: Some(dir.path().join("bad")), ..Connect::default() });
+        assert!(bad.err().unwrap().starts_with("the kubeconfig is not valid YAML"));
+    }
+
+    #[test]
+    fn an_impersonation_is_never_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        for auth in ["", "{name: mei}", "{name: mei, user: {token: t, as: boss, as-groups: [all]}}"] {
+            let mut kubeconfig = read(&[file(dir.path(), "a", "one", "mei", auth)]).unwrap();
+            let connect = Connect { as_user: Some("eve".into()), ..Connect::default() };
+            impersonate(auth_info(&mut kubeconfig, "one", "mei"), &connect).unwrap();
+            let auth = kubeconfig.auth_infos[0].auth_info.as_ref().unwrap();
+            assert_eq!((auth.impersonate.as_deref(), auth.impersonate_groups.as_ref()), (Some("eve"), None));
+        }
+        let groups = Connect { as_groups: vec!["admins".into()], ..Connect::default() };
+        assert!(impersonate(&mut AuthInfo::default(), &groups).unwrap_err().message.contains("--as-group needs --as"));
+    }
+
+    #[test]
+    fn a_plugin_that_fails_is_said_with_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let auth = "{name: mei, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: /no/such/plugin}}}";
+        let connect = Connect { kubeconfig: Some(file(dir.path(), "a", "one", "mei", auth)), ..Connect::default() };
+        let message = load(&connect).err().unwrap();
+        assert!(message.contains("context one") && message.contains("login"), "{message}");
+    }
 }

@@ -70,9 +70,7 @@ impl Place {
     pub(crate) fn within(&self, cluster: &ClusterId, labels: &[(Text, Text)]) -> Option<&Text> {
         match self {
             Self::Named(named, namespace) => (named == cluster).then_some(namespace),
-            Self::Labelled(wanted, namespace) => {
-                wanted.iter().all(|pair| labels.contains(pair)).then_some(namespace)
-            }
+            Self::Labelled(wanted, namespace) => wanted.iter().all(|pair| labels.contains(pair)).then_some(namespace),
         }
     }
 }

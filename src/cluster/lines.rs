@@ -34,9 +34,10 @@ pub(crate) fn of(
     response: Response<Body>,
     limit: usize,
 ) -> Lines<impl Stream<Item = Result<Bytes, Error>> + Unpin + Send> {
-    let stream = response.into_body().into_data_stream().map(|chunk| {
-        chunk.map_err(|error| Error { sent: true, ..Error::from_kube(&error) })
-    });
+    let stream = response
+        .into_body()
+        .into_data_stream()
+        .map(|chunk| chunk.map_err(|error| Error { sent: true, ..Error::from_kube(&error) }));
     Lines::new(stream, limit)
 }
 
@@ -130,10 +131,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_and_its_rest_is_skipped() {
-        assert_eq!(
-            lines(&["0123456", "789", "0123\nnext\n"], 8),
-            [("01234567".into(), true), ("next".into(), false)]
-        );
+        assert_eq!(lines(&["0123456", "789", "0123\nnext\n"], 8), [("01234567".into(), true), ("next".into(), false)]);
         assert_eq!(lines(&["0123456789\nnext\n"], 8), [("01234567".into(), true), ("next".into(), false)]);
         assert_eq!(lines(&["0123456789", "0123"], 8), [("01234567".into(), true)]);
     }

@@ -4,11 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::model::{
-    cluster::LinkState,
-    delta::Scope,
-    key::Text,
-};
+use crate::model::{cluster::LinkState, delta::Scope, key::Text};
 
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,9 +84,8 @@ impl Link {
             }
             Probed::Lost { at, next_try, reason } => {
                 let since = match &self.state {
-                    LinkState::Unreachable { since, .. } => *since,
-                    // It has not answered since it was first tried.
-                    LinkState::Connecting { since } => *since,
+                    // One that nobody has reached yet has not answered since it was first tried.
+                    LinkState::Unreachable { since, .. } | LinkState::Connecting { since } => *since,
                     _ => at,
                 };
                 LinkState::Unreachable { since, last_seen: self.last_seen, next_try, reason: reason.into() }
@@ -173,10 +168,7 @@ mod tests {
         let scope = Scope { cluster: ClusterId::named("foo"), query: Query::LabelledPods(None) };
         let mut link = Link::new(at(0));
         link.probed(answered(1));
-        assert!(matches!(
-            link.asked(&scope, Some("list pods: 429".into()), at(2)),
-            Some(LinkState::Degraded { .. })
-        ));
+        assert!(matches!(link.asked(&scope, Some("list pods: 429".into()), at(2)), Some(LinkState::Degraded { .. })));
         link.probed(answered(6));
         let LinkState::Degraded { since, .. } = link.state() else { panic!("{link:?}") };
         assert_eq!(*since, at(2));

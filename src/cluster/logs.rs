@@ -385,14 +385,14 @@ impl Container {
         let phase = status.get("phase").and_then(Value::as_str).unwrap_or_default();
         let over = matches!(phase, "Succeeded" | "Failed");
         let Some(found) = found else {
-            let state = if over { State::Ended(phase.to_lowercase()) } else { State::Restarting("not started yet".into()) };
+            let state =
+                if over { State::Ended(phase.to_lowercase()) } else { State::Restarting("not started yet".into()) };
             return Self { state, restarts: None, last_exit: None };
         };
         let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str).unwrap_or("Always");
         let state = if let Some(ended) = found.pointer("/state/terminated") {
             let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
-            let comes_back =
-                !over && !deleting && (policy == "Always" || (policy == "OnFailure" && code != 0));
+            let comes_back = !over && !deleting && (policy == "Always" || (policy == "OnFailure" && code != 0));
             if comes_back {
                 State::Restarting(format!("restart{}", exit_words(ended)))
             } else if code == 0 {
@@ -420,7 +420,9 @@ impl Container {
 fn exit_words(ended: &Value) -> String {
     let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
     match ended.get("reason").and_then(Value::as_str) {
-        Some(reason) if !matches!(reason, "Error" | "Completed") => format!(" (exit code {code}, {})", printable(reason)),
+        Some(reason) if !matches!(reason, "Error" | "Completed") => {
+            format!(" (exit code {code}, {})", printable(reason))
+        }
         _ => format!(" (exit code {code})"),
     }
 }

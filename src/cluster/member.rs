@@ -128,10 +128,7 @@ impl Member {
     pub(crate) fn is_settled(&self) -> bool {
         self.link.is_decided()
             && (!self.link.is_up()
-                || self
-                    .questions
-                    .values()
-                    .all(|asked| !matches!(asked.state, None | Some(ScopeState::Loading(_)))))
+                || self.questions.values().all(|asked| !matches!(asked.state, None | Some(ScopeState::Loading(_)))))
     }
 
     /// Looks for pods where they are wanted, and no longer where they are not.

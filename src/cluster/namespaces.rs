@@ -61,8 +61,13 @@ async fn all(asking: &mut Asking) -> Vec<Text> {
         return Vec::new();
     };
     let Ok(list) = request::decode::<List<'_>>(&bytes) else { return Vec::new() };
-    let mut names: Vec<Text> =
-        list.items.unwrap_or_default().into_iter().filter_map(|object| Meta::of(&read(object)?)).map(|meta| meta.name).collect();
+    let mut names: Vec<Text> = list
+        .items
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|object| Meta::of(&read(object)?))
+        .map(|meta| meta.name)
+        .collect();
     names.sort_unstable();
     names
 }

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    error::{Class, Error},
+    error::Class,
     jitter,
     link::Probed,
     request,
@@ -87,11 +87,7 @@ impl Probe {
                 let asked = answered && !version_known;
                 let (cluster, client, events) = (self.cluster.clone(), self.client.clone(), self.events.clone());
                 async move {
-                    if asked {
-                        ask_version(cluster, &client, &events).await
-                    } else {
-                        std::future::pending().await
-                    }
+                    if asked { ask_version(cluster, &client, &events).await } else { std::future::pending().await }
                 }
             };
             tokio::pin!(version);
@@ -133,7 +129,8 @@ impl Probe {
                 }
                 Class::Unauthorized if self.cluster.is_local() => Probed::Refused {
                     at,
-                    reason: "401 Unauthorized: your login to the hub has expired or is not accepted; log in again".into(),
+                    reason: "401 Unauthorized: your login to the hub has expired or is not accepted; log in again"
+                        .into(),
                 },
                 Class::Unauthorized if !error.sent => Probed::Refused { at, reason: error.message },
                 // The hub's own probe has passed: it is the member that says no, to the credential it was joined with.
@@ -147,14 +144,10 @@ impl Probe {
                 // Whoever refuses or does not know a path is there.
                 Class::Forbidden | Class::NotFound | Class::Invalid | Class::Busy => answers(None),
                 Class::Other if error.sent => answers(Some(format!("/readyz: {}", error.message))),
-                _ => self.lost(at, &error),
+                _ => Probed::Lost { at, next_try: at, reason: error.message },
             },
         };
         (probed, latency)
-    }
-
-    fn lost(&self, at: Timestamp, error: &Error) -> Probed {
-        Probed::Lost { at, next_try: at, reason: error.message.clone() }
     }
 
     fn tell(&self, probed: Probed) {

@@ -152,10 +152,7 @@ impl ReleasePods {
         let Some(version) = &self.helm_version else { return Ok(HashMap::new()) };
         let path = format!("/apis/{HELM_GROUP}/{version}/namespaces/{}/helmreleases", self.namespace);
         let releases = list(asking, &path, APP_NAME).await?;
-        Ok(releases
-            .into_iter()
-            .filter_map(|meta| pod_owner(&meta).map(|owner| (meta.name, owner)))
-            .collect())
+        Ok(releases.into_iter().filter_map(|meta| pod_owner(&meta).map(|owner| (meta.name, owner))).collect())
     }
 
     fn is_foreign(&self, workload: &WorkloadKey) -> bool {
@@ -324,7 +321,8 @@ mod tests {
         assert_eq!(workload(&pod), Some(("Deployment".into(), "hello".into())));
         let pod = meta(r#"{"name":"db-0","ownerReferences":[{"kind":"StatefulSet","name":"db","controller":true}]}"#);
         assert_eq!(workload(&pod), Some(("StatefulSet".into(), "db".into())));
-        let pod = meta(r#"{"name":"b-1","ownerReferences":[{"kind":"Job","name":"backup-29401230","controller":true}]}"#);
+        let pod =
+            meta(r#"{"name":"b-1","ownerReferences":[{"kind":"Job","name":"backup-29401230","controller":true}]}"#);
         assert_eq!(workload(&pod), Some(("CronJob".into(), "backup".into())));
         let pod = meta(r#"{"name":"m-1","ownerReferences":[{"kind":"Job","name":"migrate","controller":true}]}"#);
         assert_eq!(workload(&pod), Some(("Job".into(), "migrate".into())));

@@ -331,7 +331,9 @@ impl Supervisor {
         let mut notice =
             format!("applications may not be listed in all namespaces: asking in {}", namespaces.join(", "));
         if left_out > 0 {
-            notice.push_str(&format!("; {left_out} more are left out, name one with -n"));
+            notice.push_str("; ");
+            notice.push_str(&left_out.to_string());
+            notice.push_str(" more are left out, name one with -n");
         }
         self.notice(&notice);
     }
@@ -353,9 +355,12 @@ impl Supervisor {
         }
         if let Some(found) = polled.clusters {
             for cluster in found.values() {
-                let version = self.rows.get(&cluster.id).map_or_else(|| cluster.version.clone(), |row| {
-                    if row.version.is_empty() { cluster.version.clone() } else { row.version.clone() }
-                });
+                let version = self.rows.get(&cluster.id).map_or_else(
+                    || cluster.version.clone(),
+                    |row| {
+                        if row.version.is_empty() { cluster.version.clone() } else { row.version.clone() }
+                    },
+                );
                 self.put_row(Cluster { version, ..cluster.clone() });
                 if !self.members.contains_key(&cluster.id) {
                     let member = self.member(&cluster.id);
@@ -383,11 +388,7 @@ impl Supervisor {
             return;
         }
         self.rows.insert(cluster.id.clone(), cluster.clone());
-        self.feed.send(Delta::Upsert {
-            scope: clusters::scope(),
-            epoch: EPOCH,
-            row: Row::Cluster(Box::new(cluster)),
-        });
+        self.feed.send(Delta::Upsert { scope: clusters::scope(), epoch: EPOCH, row: Row::Cluster(Box::new(cluster)) });
     }
 
     /// Asks for pods where applications deploy to, in every cluster.
@@ -395,9 +396,10 @@ impl Supervisor {
         for (id, member) in &mut self.members {
             let labels = self.rows.get(id).map(|row| row.labels.as_slice()).unwrap_or_default();
             let mut wanted = Wanted::default();
-            let places = self.interests.values().flat_map(|interest| {
-                interest.places.iter().map(|place| (place, interest.by_owner))
-            });
+            let places = self
+                .interests
+                .values()
+                .flat_map(|interest| interest.places.iter().map(|place| (place, interest.by_owner)));
             for (place, by_owner) in places {
                 if let Some(namespace) = place.within(id, labels) {
                     wanted.namespaces.insert(namespace.clone());

@@ -21,10 +21,9 @@ use tokio::{
 
 use super::{
     error::{Class, Error},
-    lines,
+    jitter, lines,
     request::{self, escape},
     supervisor::Event,
-    jitter,
 };
 use crate::cluster::feed::Feed;
 use crate::model::{
@@ -237,7 +236,8 @@ impl<P: Projection> Watch<P> {
                             continue;
                         }
                         Err(error) => {
-                            if !matches!(error.class, Class::Gone | Class::NotFound | Class::Forbidden | Class::Invalid) {
+                            if !matches!(error.class, Class::Gone | Class::NotFound | Class::Forbidden | Class::Invalid)
+                            {
                                 version = Some(from);
                             }
                             Err(error)
@@ -303,11 +303,9 @@ impl<P: Projection> Watch<P> {
         let begun = Instant::now();
         let end = begun + length + WATCH_MARGIN;
         let returns = self.asking.gate.borrow().returns;
-        let response = request::within(
-            self.asking.deadline,
-            request::open(&self.asking.client, &uri, request::JSON, true),
-        )
-        .await?;
+        let response =
+            request::within(self.asking.deadline, request::open(&self.asking.client, &uri, request::JSON, true))
+                .await?;
         self.say(ScopeState::Live);
         let mut lines = lines::of(response, EVENT_BYTES);
         let mut brought = false;
@@ -328,8 +326,6 @@ impl<P: Projection> Watch<P> {
                     self.settle().await;
                     continue;
                 }
-                // Neither an event nor a bookmark nor the agreed end: nobody is there any more.
-                Err(_) => return Ok(End::Resume),
                 Ok(Ok(None)) => {
                     if !brought && begun.elapsed() < Duration::from_secs(1) {
                         sleep(self.back_off()).await;
@@ -339,11 +335,13 @@ impl<P: Projection> Watch<P> {
                 }
                 // Broken in the middle, as the gateway does when a cluster dies.
                 Ok(Err(Some(error))) if !brought && begun.elapsed() < Duration::from_secs(1) => return Err(error),
-                Ok(Err(Some(_))) => return Ok(End::Resume),
+                // Or, past the deadline, neither an event nor a bookmark nor the agreed end: nobody is there any more.
+                Err(_) | Ok(Err(Some(_))) => return Ok(End::Resume),
                 Ok(Ok(Some(line))) => line,
             };
             if line.cut {
-                let what = format!("{}: an object larger than {} MiB is left out", self.question.what, EVENT_BYTES >> 20);
+                let what =
+                    format!("{}: an object larger than {} MiB is left out", self.question.what, EVENT_BYTES >> 20);
                 self.asking.feed.send(Delta::Notice(what.into()));
                 continue;
             }

@@ -9,10 +9,7 @@ use std::{
 };
 
 use lateen::{
-    cluster::{
-        Hub,
-        feed::FeedReader,
-    },
+    cluster::{Hub, feed::FeedReader},
     model::delta::Delta,
 };
 use serde_json::Value;
@@ -68,7 +65,10 @@ pub(crate) enum Reply {
 
 /// The `Status` that an API server refuses with.
 pub(crate) fn status(code: u16, message: &str) -> Reply {
-    Reply::Json(code, serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}))
+    Reply::Json(
+        code,
+        serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}),
+    )
 }
 
 /// A list of objects.
@@ -176,7 +176,8 @@ async fn serve(
     let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
     socket.read_exact(&mut body).await?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let query = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), unescape(v))).collect();
+    let query =
+        query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), unescape(v))).collect();
     let asked =
         Asked { method, path: path.to_owned(), query, headers, body: String::from_utf8_lossy(&body).into_owned() };
     let number = {

@@ -68,7 +68,8 @@ pub(super) fn patch(app: &Value, approval: &Approval) -> Result<Value, String> {
         return Err(format!("{name} was already approved{}: nothing was written", by(writer.as_ref())));
     }
     let mut steps = workflow.get("steps").cloned().unwrap_or_else(|| json!([]));
-    let wanted: Vec<&StepRef> = approval.steps.iter().filter(|step| !step.id.is_empty() || !step.name.is_empty()).collect();
+    let wanted: Vec<&StepRef> =
+        approval.steps.iter().filter(|step| !step.id.is_empty() || !step.name.is_empty()).collect();
     let any_suspending = leaves(&steps).any(|step| phase(step) == "suspending");
     // KubeVela ≤ 1.5 does not write it.
     let legacy = workflow.get("status").is_none();
@@ -126,9 +127,9 @@ fn newest_writer(app: &Value, subresource: Option<&str>) -> Option<Change> {
 /// " by vela at 10:41:07", in local time; nothing where nobody is known.
 fn by(change: Option<&Change>) -> String {
     let Some(change) = change else { return String::new() };
-    let at = change.at.map_or_else(String::new, |at| {
-        Zoned::new(at, TimeZone::system()).strftime(" at %H:%M:%S").to_string()
-    });
+    let at = change
+        .at
+        .map_or_else(String::new, |at| Zoned::new(at, TimeZone::system()).strftime(" at %H:%M:%S").to_string());
     format!(" by {}{at}", printable(&change.manager))
 }
 
@@ -307,10 +308,7 @@ mod tests {
     fn a_workflow_suspended_by_hand_is_resumed_by_its_flag() {
         let app = with("/status/workflow/steps", json!([{"id": "y6", "name": "deploy2local", "phase": "succeeded"}]));
         let by_hand = Approval { steps: Vec::new(), ..approval() };
-        assert_eq!(
-            patch(&app, &by_hand).unwrap().pointer("/status/workflow"),
-            Some(&json!({"suspend": false}))
-        );
+        assert_eq!(patch(&app, &by_hand).unwrap().pointer("/status/workflow"), Some(&json!({"suspend": false})));
         assert!(patch(&suspended(), &by_hand).unwrap_err().contains("waits at step manual-approval now"));
     }
 }

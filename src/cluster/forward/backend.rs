@@ -68,7 +68,11 @@ impl Resolver {
         let ForwardTarget { namespace, name, port, .. } = &self.target;
         let uri = format!("/api/v1/namespaces/{namespace}/services/{name}");
         let service: Service = request::get_json(&self.client, &uri, DEADLINE).await.map_err(|error| {
-            if error.class == Class::NotFound { Error::new(Class::NotFound, format!("Service {name} is gone")) } else { error }
+            if error.class == Class::NotFound {
+                Error::new(Class::NotFound, format!("Service {name} is gone"))
+            } else {
+                error
+            }
         })?;
         let spec = service.spec.unwrap_or_default();
         let selector = spec.selector.unwrap_or_default();

@@ -131,9 +131,9 @@ async fn services(
         if selector.is_empty() {
             continue;
         }
-        let behind = labels.iter().find(|meta| {
-            selector.iter().all(|(key, value)| meta.label(key).is_some_and(|label| **label == **value))
-        });
+        let behind = labels
+            .iter()
+            .find(|meta| selector.iter().all(|(key, value)| meta.label(key).is_some_and(|label| **label == **value)));
         let own_labels = service.metadata.labels.unwrap_or_default();
         let labelled = own_labels.get("app.oam.dev/name").is_some_and(|name| **name == *app.name)
             && own_labels.get("app.oam.dev/namespace").is_none_or(|namespace| **namespace == *app.namespace);
