@@ -121,6 +121,34 @@ impl Terminal {
         }
     }
 
+    /// Presses a key until the screen is as `wanted` says: for keys that are ignored until their time has come.
+    ///
+    /// # Panics
+    /// Where it is not so within half a minute.
+    pub(crate) fn press_until(&mut self, key: &str, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.keys(key);
+            let again = Instant::now() + Duration::from_millis(250);
+            let mut state = self.shown.state();
+            loop {
+                let screen = text(&state.parser);
+                if wanted(&screen) {
+                    return screen;
+                }
+                assert!(
+                    Instant::now() < until,
+                    "pressed {key:?} for {PATIENCE:?} for: {what}; the screen is:\n{screen}"
+                );
+                let left = again.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                state = self.shown.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+
     /// Waits until the text stands on the screen.
     pub(crate) fn wait_for(&self, text: &str) -> String {
         self.wait(&format!("{text:?} on the screen"), |screen| screen.contains(text))
