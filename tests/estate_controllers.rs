@@ -350,3 +350,93 @@ async fn deleting_an_application_takes_everything_with_it_but_waits_for_a_cluste
         .await;
     }
 }
+
+/// An application as a user writes it.
+fn written(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
+        "metadata": {"name": name, "namespace": "default"}, "spec": spec,
+    })
+}
+
+async fn apply(client: &kube::Client, object: &Value) {
+    let path = "/apis/core.oam.dev/v1beta1/namespaces/default/applications";
+    send(client, "POST", path, "application/json", object).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tutorials_first_form_gets_its_step_made_up() {
+    let estate = estate();
+    let hub = estate.client("local").await.unwrap();
+    let spec = json!({
+        "components": [{"name": "hello-first", "type": "helm", "properties": {
+            "repoType": "helm", "url": "https://jhidalgo3.github.io/helm-charts/",
+            "chart": "hello-kubernetes-chart", "version": "3.0.0"}}],
+        "policies": [{"name": "foo-cluster-only", "type": "topology", "properties": {"clusters": ["foo"]}}],
+    });
+    apply(&hub, &written("first", &spec)).await;
+    let done = until(&hub, &application("default", "first"), "it runs", |one| phase(one) == "running").await;
+    assert_eq!(done["status"]["workflow"]["mode"], "DAG-DAG");
+    assert_eq!(done["status"]["workflow"]["steps"][0]["name"], "deploy-foo-cluster-only");
+    assert_eq!(done["status"]["services"][0]["cluster"], "foo");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_with_a_duration_cannot_be_cut_short_and_ends_by_itself() {
+    let estate = estate();
+    let hub = estate.client("local").await.unwrap();
+    let spec = json!({
+        "components": [],
+        "workflow": {"steps": [{"name": "wait", "type": "suspend", "properties": {"duration": "40s"}}]},
+    });
+    apply(&hub, &written("patient", &spec)).await;
+    let path = application("default", "patient");
+    until(&hub, &path, "it waits", |one| phase(one) == "workflowSuspending").await;
+    resume(&hub, &path).await;
+    let again = until(&hub, &path, "it waits on", |one| one["status"]["workflow"]["suspend"] == true).await;
+    assert_eq!(again["status"]["workflow"]["steps"][0]["phase"], "suspending");
+    let context =
+        until(&hub, "/api/v1/namespaces/default/configmaps/workflow-patient-context", "it says until when", |one| {
+            one["data"].as_object().is_some_and(|data| data.keys().any(|key| key.ends_with(".resumeTimeStamp")))
+        });
+    context.await;
+    until(&hub, &path, "it goes on", |one| phase(one) == "running").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_and_workflows_may_be_objects_of_their_own() {
+    let estate = estate();
+    let hub = estate.client("local").await.unwrap();
+    let place = |plural: &str| format!("/apis/core.oam.dev/v1alpha1/namespaces/default/{plural}");
+    let policy = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "Policy", "type": "topology",
+        "metadata": {"name": "to-foo", "namespace": "default"}, "properties": {"clusters": ["foo"]}});
+    send(&hub, "POST", &place("policies"), "application/json", &policy).await.unwrap();
+    let workflow = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "Workflow",
+        "metadata": {"name": "my-way", "namespace": "default"},
+        "steps": [{"name": "go", "type": "deploy", "properties": {"policies": ["to-foo"]}}]});
+    send(&hub, "POST", &place("workflows"), "application/json", &workflow).await.unwrap();
+    let spec = json!({
+        "components": [{"name": "job", "type": "worker", "properties": {"image": "busybox"}}],
+        "workflow": {"ref": "my-way"},
+    });
+    apply(&hub, &written("external", &spec)).await;
+    let done = until(&hub, &application("default", "external"), "it runs", |one| phase(one) == "running").await;
+    assert_eq!(done["status"]["workflow"]["steps"][0]["name"], "go");
+    assert_eq!(done["status"]["services"][0]["cluster"], "foo");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_towards_a_cluster_that_is_not_joined_fails_in_the_end() {
+    let estate = estate();
+    let hub = estate.client("local").await.unwrap();
+    let spec = json!({
+        "components": [{"name": "job", "type": "worker", "properties": {"image": "busybox"}}],
+        "policies": [{"name": "bar", "type": "topology", "properties": {"clusters": ["bar"]}}],
+    });
+    apply(&hub, &written("astray", &spec)).await;
+    let path = application("default", "astray");
+    until(&hub, &path, "it tries", |one| one["status"]["workflow"]["steps"][0]["reason"] == "Execute").await;
+    let failed = until(&hub, &path, "it fails", |one| phase(one) == "workflowFailed").await;
+    let message = words(&failed["status"]["workflow"]["steps"][0]["message"]);
+    assert!(message.starts_with("function call error for deploy: failed to get cluster bar"), "{message}");
+}

@@ -13,6 +13,9 @@ use crate::demo::controllers::reconciler::{Round, Write};
 pub(super) const NAME_LABEL: &str = "helm.toolkit.fluxcd.io/name";
 pub(super) const NAMESPACE_LABEL: &str = "helm.toolkit.fluxcd.io/namespace";
 
+/// A release with this annotation fails, whatever it has; without it, it is tried again.
+const FAIL: &str = "estate.lateen.dev/fail";
+
 /// From a chart that is there to Helm's first object.
 const START: Duration = Duration::from_millis(300);
 
@@ -24,8 +27,17 @@ pub(super) fn reconcile(release: &Object, round: &mut Round<'_>) {
     if super::finalize(&api::HELM_RELEASE, release, round) {
         return;
     }
+    if object::annotation(release, FAIL).is_some() {
+        let mut released = release.clone();
+        object::unset(&mut released, &["status", "lastAttemptedValuesChecksum"]);
+        let status = failed(&released);
+        round.status(&api::HELM_RELEASE, release, status);
+        return;
+    }
+    let attempted = release.pointer("/status/lastAttemptedValuesChecksum").is_some();
     let settled = object::condition(release, "Ready").is_some_and(|ready| {
-        object::text(ready, "/status") == "True" || object::text(ready, "/message").ends_with("retries exhausted")
+        object::text(ready, "/status") == "True"
+            || (attempted && object::text(ready, "/message").ends_with("retries exhausted"))
     });
     if observed(release) && settled {
         return;
@@ -147,7 +159,7 @@ fn install(release: &Object, round: &mut Round<'_>) {
     }
     let patience = patience(object::text(release, "/spec/timeout"));
     if round.elapsed(release, &format!("wait/{checksum}"), patience) {
-        fail(release, first, round);
+        round.status(&api::HELM_RELEASE, release, failed(release));
     }
 }
 
@@ -194,10 +206,13 @@ fn ensure(manifest: &Value, round: &mut Round<'_>) -> bool {
             && status["availableReplicas"].as_i64().unwrap_or(0) >= spec["replicas"].as_i64().unwrap_or(1))
 }
 
-fn fail(release: &Object, first: bool, round: &mut Round<'_>) {
+/// The status of a release whose retries are used up.
+fn failed(release: &Object) -> Value {
+    let first = release.pointer("/status/lastAppliedRevision").is_none();
     let (word, reason) = if first { ("install", "InstallFailed") } else { ("upgrade", "UpgradeFailed") };
     let retries = object::number(release, &format!("/spec/{word}/remediation/retries"));
     let mut status = release["status"].clone();
+    object::set(&mut status, &["observedGeneration"], json!(generation(release)));
     status["conditions"] = json!([
         plain(condition(release, "Ready", "False", reason, &format!("{word} retries exhausted"))),
         plain(condition(
@@ -211,7 +226,7 @@ fn fail(release: &Object, first: bool, round: &mut Round<'_>) {
     status["failures"] = json!(retries + 1);
     status[format!("{word}Failures")] = json!(retries + 1);
     status["lastReleaseRevision"] = json!(object::number(release, "/status/lastReleaseRevision").max(1));
-    round.status(&api::HELM_RELEASE, release, status);
+    status
 }
 
 /// Helm's timeout, written as Go writes durations (`10m`, `1m30s`); five minutes where there is none.

@@ -143,3 +143,21 @@ fn pods_that_never_become_ready_exhaust_the_retries() {
     assert_eq!(ready(&bench), ("False".into(), "install retries exhausted".into()));
     assert_eq!(live(&bench)["status"]["installFailures"], 4);
 }
+
+#[test]
+fn a_release_fails_on_demand_and_is_tried_again_when_the_demand_is_gone() {
+    let mut bench = bench(URL, "3.0.0", "x");
+    bench.pass(Duration::from_secs(3));
+    pods_become_ready(&mut bench);
+    bench.settle();
+    let mut demanded = live(&bench);
+    demanded["metadata"]["annotations"] = json!({"estate.lateen.dev/fail": "yes"});
+    bench.put(demanded);
+    bench.settle();
+    assert_eq!(ready(&bench), ("False".into(), "upgrade retries exhausted".into()));
+    let mut freed = live(&bench);
+    freed["metadata"]["annotations"] = json!({});
+    bench.put(freed);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(ready(&bench).0, "True");
+}

@@ -159,7 +159,7 @@ async fn apply(cluster: &Cluster, manifest: &Value) -> kube::Result<Object> {
     let time = ["metadata", "annotations", "app.oam.dev/last-applied-time"];
     let Some(live) = live else {
         object::set(&mut wanted, &time, json!(now));
-        return cluster.create(&kind, &wanted).await;
+        return cluster.create(&kind, &wanted).await.map_err(|error| no_match(&kind, error));
     };
     let unchanged = object::label(&live, "oam.dev/render-hash") == Some(&hash);
     if object::deleting(&live) || (unchanged && object::covers(&live, manifest)) {
@@ -174,6 +174,19 @@ async fn apply(cluster: &Cluster, manifest: &Value) -> kube::Result<Object> {
     object::set(&mut wanted, &time, json!(now));
     object::overlay(&mut new, &wanted);
     cluster.replace(&kind, &new).await
+}
+
+/// A cluster that does not have a kind is told of as KubeVela's own discovery finds it out.
+fn no_match(kind: &Kind, error: kube::Error) -> kube::Error {
+    match error {
+        kube::Error::Api(mut status)
+            if status.is_not_found() && status.message == "the server could not find the requested resource" =>
+        {
+            status.message = format!("no matches for kind \"{}\" in version \"{}\"", kind.kind, kind.api_version);
+            kube::Error::Api(status)
+        }
+        other => other,
+    }
 }
 
 /// Takes out of `live` what `last` said and `wanted` no longer does.
