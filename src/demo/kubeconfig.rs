@@ -23,11 +23,9 @@ pub(crate) fn render(world: &World) -> String {
         );
     }
     out.push_str("contexts:\n");
+    // No namespace, as most clusters' own kubeconfigs have none: tools take `default`, dashboards show all.
     let mut context = |name: &str, cluster: &str, user: &str| {
-        let _ = write!(
-            out,
-            "- name: {name}\n  context:\n    cluster: {cluster}\n    user: {user}\n    namespace: default\n"
-        );
+        let _ = write!(out, "- name: {name}\n  context:\n    cluster: {cluster}\n    user: {user}\n");
     };
     for cluster in &world.clusters {
         let name = context_name(&cluster.name);

@@ -24,7 +24,8 @@ use crate::{
 /// What a session begins with.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The namespace that is asked for and shown; `None`: every one that may be listed.
+    /// The namespace that is shown at first; `None`: all. Every namespace that may be listed is asked for all the
+    /// same: the header and the approvals count them all.
     pub namespace: Option<String>,
     /// Why nothing may be written, if so.
     pub readonly: Option<String>,
@@ -38,10 +39,7 @@ pub struct Options {
 
 /// Shows the dashboard until the operator leaves; the answer is the process's exit code.
 pub async fn run(hub: Hub, options: Options) -> Result<u8, Error> {
-    let scope = match &options.namespace {
-        Some(namespace) => NamespaceScope::only(namespace.clone()),
-        None => NamespaceScope::all(hub.namespace().map(str::to_owned)),
-    };
+    let scope = NamespaceScope::all(options.namespace.clone().into_iter().chain(hub.namespace().map(str::to_owned)));
     let dashboard = Dashboard::new(&hub, &options);
     let audit = Sink::open(options.best_effort_audit);
     let (producer, reader) = feed::channel();

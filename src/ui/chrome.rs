@@ -91,8 +91,9 @@ fn hub_and_counts(app: &App, paint: &mut Paint<'_>, room: u16) -> Vec<Run> {
         Health::Unknown,
         Health::Gone,
     ];
-    let mut long = vec![Part::plain(format!("   {total} apps"))];
-    let mut short = vec![Part::plain(format!("  {total} apps"))];
+    let noun = if total == 1 { "app" } else { "apps" };
+    let mut long = vec![Part::plain(format!("   {total} {noun}"))];
+    let mut short = vec![Part::plain(format!("  {total} {noun}"))];
     for class in order.into_iter().filter(|class| counts.get(*class) > 0) {
         let count = counts.get(class);
         let tone = if class == Health::Ok { Tone::Dim } else { Tone::Health(class) };
@@ -132,7 +133,8 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
     match app.page() {
         Page::Applications(table) => list(&mut parts, "applications", Some(&namespace), table),
         Page::Approvals(table) => {
-            list(&mut parts, "approvals", Some(&namespace), table);
+            // What waits for a person is never hidden by the namespace that happens to be shown.
+            list(&mut parts, "approvals", Some("all namespaces"), table);
             parts.push(Part::dim(" waiting"));
         }
         Page::Clusters(table) => list(&mut parts, "clusters", None, table),

@@ -387,6 +387,18 @@ fn page_keys_know_the_screen() {
 }
 
 #[test]
+fn what_waits_is_shown_whatever_namespace_is() {
+    let mut session = Session::estate();
+    session.keys("A");
+    let everywhere = session.screen(120, 40);
+    session.keys("<esc>:ns nowhere<enter>A");
+    let screen = session.screen(120, 40);
+    assert!(screen.contains("approvals · all namespaces"), "{screen}");
+    let waiting = |screen: &str| screen.lines().filter(|line| line.contains("manual-approval")).count();
+    assert!(waiting(&screen) > 0 && waiting(&screen) == waiting(&everywhere), "{screen}");
+}
+
+#[test]
 fn namespaces_by_digit_and_by_name() {
     let mut session = Session::estate();
     session.screen(120, 40);

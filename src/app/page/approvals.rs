@@ -61,9 +61,6 @@ impl Rows for ApprovalRows {
     fn keys(&self, world: &World) -> Vec<GateKey> {
         let mut keys: Vec<(Option<Timestamp>, GateKey)> = Vec::new();
         for waiting in world.store.approvals() {
-            if world.namespace().is_some_and(|shown| waiting.app.namespace != *shown) {
-                continue;
-            }
             for gate in &waiting.gates {
                 keys.push((gate.since, GateKey { app: waiting.app.clone(), step: gate.step.name.clone() }));
             }
@@ -127,11 +124,7 @@ impl Rows for ApprovalRows {
     fn empty(&self, world: &World) -> String {
         let asked = |query: &Query| matches!(query, Query::Applications(_));
         let why = world.why_empty("waiting steps", asked);
-        if why.starts_with("no waiting steps") {
-            format!("nothing waits for approval{}", namespace_hint(world))
-        } else {
-            why
-        }
+        if why.starts_with("no waiting steps") { "nothing waits for approval".to_owned() } else { why }
     }
 
     fn sort_key(&self, world: &World, key: &GateKey, column: usize) -> SortKey {
@@ -141,10 +134,6 @@ impl Rows for ApprovalRows {
             _ => SortKey::Text(crate::app::table::cell_text(&self.cell(world, key, column)).to_lowercase()),
         }
     }
-}
-
-fn namespace_hint(world: &World) -> String {
-    world.namespace().map_or_else(String::new, |name| format!(" in namespace {name} (0 shows all namespaces)"))
 }
 
 fn find<'a>(world: &'a World, key: &GateKey) -> Option<(&'a Waiting, &'a Gate)> {
