@@ -12,6 +12,8 @@ mod captures;
 mod lateen;
 #[path = "real/meddler.rs"]
 mod meddler;
+#[path = "real/reaching.rs"]
+mod reaching;
 #[path = "real/seeing.rs"]
 mod seeing;
 #[path = "real/servers.rs"]
@@ -20,3 +22,5 @@ mod servers;
 mod terminal;
 #[path = "real/watching.rs"]
 mod watching;
+#[path = "real/workload.rs"]
+mod workload;

@@ -1,9 +1,14 @@
 //! The lateen binary, run as a script runs it.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// What a command answered.
 #[derive(Debug)]
@@ -25,17 +30,51 @@ impl Answer {
     }
 }
 
-/// Runs lateen with nothing of the user's around: no kubeconfig but the one given, an empty home.
+/// lateen with nothing of the user's around: no kubeconfig but the one given, an empty home.
+fn command(kubeconfig: &Path, arguments: &[&str], home: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lateen"));
+    command.args(arguments).env_clear().env("HOME", home.path()).env("KUBECONFIG", kubeconfig).stdin(Stdio::null());
+    command
+}
+
+/// Runs lateen to its end.
 pub(crate) fn lateen(kubeconfig: &Path, arguments: &[&str]) -> Answer {
     let home = tempfile::tempdir().unwrap();
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_lateen"))
-        .args(arguments)
-        .env_clear()
-        .env("HOME", home.path())
-        .env("KUBECONFIG", kubeconfig)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let Output { status, stdout, stderr } = command(kubeconfig, arguments, &home).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Answer { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// A command that goes on until it is ended, with the value.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    _home: TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    /// Starts lateen; what it says on stderr is the test's.
+    pub(crate) fn start(kubeconfig: &Path, arguments: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut child = command(kubeconfig, arguments, &home).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Self { child, lines, _home: home }
+    }
+
+    /// The next line of its answer.
+    ///
+    /// # Panics
+    /// Where none comes within half a minute.
+    pub(crate) fn line(&mut self) -> String {
+        self.lines.recv_timeout(Duration::from_secs(30)).unwrap()
+    }
 }

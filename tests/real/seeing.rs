@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::captures::{capture, captures};
 use crate::lateen::lateen;
-use crate::servers::{apply, eventually, servers};
+use crate::servers::servers;
+use crate::workload::deploy;
 
 /// What the other tests stand on: the definitions of the kinds drop nothing that KubeVela writes.
 #[tokio::test]
@@ -73,35 +74,16 @@ async fn running_pods_of_a_native_component_are_shown() {
     let client = servers().client("hub").await;
     let (namespace, capture) = ("pods", capture("web-hello-unhealthy"));
     capture.load(&client, namespace).await;
-    for (name, application) in [("web", json!("web-hello")), ("stranger", json!(null))] {
-        let mut labels = json!({"app.oam.dev/component": name});
-        if !application.is_null() {
-            labels["app.oam.dev/name"] = application;
-        }
-        let deployment = json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": name, "namespace": namespace, "labels": labels},
-            "spec": {
-                "replicas": 2,
-                "selector": {"matchLabels": labels},
-                "template": {
-                    "metadata": {"labels": labels},
-                    "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
-                },
-            },
-        });
-        apply(&client, &deployment).await;
-    }
+    deploy(&client, namespace, "stranger", None).await;
+    deploy(&client, namespace, "web", Some("web-hello")).await;
     let kubeconfig = servers().kubeconfig("hub");
-    eventually("two running pods", async || {
-        let pods = lateen(&kubeconfig, &["get", "pods", "-n", namespace, "-o", "json"]).items();
-        let all = pods.len() == 2 && pods.iter().all(|pod| pod["status"] == "Running" && pod["ready"] == "1/1");
-        let known = pods
-            .iter()
-            .all(|pod| pod["cluster"] == "local" && pod["application"] == "web-hello" && pod["component"] == "web");
-        (all && known).then_some(())
-    })
-    .await;
+    let pods = lateen(&kubeconfig, &["get", "pods", "-n", namespace, "-o", "json"]).items();
+    assert_eq!(pods.len(), 2, "{pods:?}");
+    for pod in pods {
+        let place = (&pod["cluster"], &pod["application"], &pod["component"]);
+        assert_eq!(place, (&json!("local"), &json!("web-hello"), &json!("web")), "{pod}");
+        assert_eq!((&pod["ready"], &pod["status"]), (&json!("1/1"), &json!("Running")), "{pod}");
+    }
 }
 
 #[tokio::test]

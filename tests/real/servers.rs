@@ -82,6 +82,17 @@ impl Servers {
         self.folder.join(format!("{cluster}.kubeconfig"))
     }
 
+    /// The file whose lines every pod logs.
+    pub(crate) fn pod_log(&self) -> PathBuf {
+        self.folder.join("pod.log")
+    }
+
+    /// The port on 127.0.0.1 that every port-forward to a pod reaches.
+    pub(crate) fn pod_port(&self) -> u16 {
+        let ports = fs::read_to_string(self.folder.join("ports")).unwrap();
+        ports.lines().find_map(|line| line.strip_prefix("pod=")).unwrap().parse().unwrap()
+    }
+
     /// A client with every permission; it belongs to the runtime that it is made on.
     pub(crate) async fn client(&self, cluster: &str) -> Client {
         let kubeconfig = Kubeconfig::read_from(self.kubeconfig(cluster)).unwrap();
