@@ -106,7 +106,7 @@ async fn page(address: &str) -> io::Result<String> {
 async fn one_delivery_from_waiting_to_approved_followed_and_forwarded() {
     let estate = estate();
     let hub = hub(&estate).await;
-    assert_eq!((hub.context(), hub.namespace()), ("hub", Some("default")));
+    assert_eq!((hub.context(), hub.namespace()), ("hub", None));
     let mut world = World::watch(&hub);
     world.until("both clusters live", |store| is_live(store, "local") && is_live(store, "foo")).await;
     world
