@@ -5,14 +5,14 @@
 mod scripted;
 
 use lateen::{
-    cluster::{NamespaceScope, Session, feed, feed::FeedReader},
+    cluster::{NamespaceScope, Session, collect::collect, feed, feed::FeedReader},
     model::{
         cluster::LinkState,
         delta::{Delta, Query, Row, ScopeState},
         key::RowKey,
     },
 };
-use scripted::{Asked, Reply, Scripted, lines, list, quiet, status, until};
+use scripted::{Asked, PATIENCE, Reply, Scripted, lines, list, quiet, status, until};
 use serde_json::{Value, json};
 
 const APPS: &str = "/apis/core.oam.dev/v1beta1/applications";
@@ -195,6 +195,33 @@ async fn where_all_namespaces_are_not_permitted_those_that_are_are_asked() {
     );
     assert!(said, "{deltas:#?}");
     until(&mut reader, "nothing more", |_| true).await;
+}
+
+#[tokio::test]
+async fn pods_are_asked_for_by_namespace_where_that_alone_is_permitted() {
+    let refusal =
+        "pods is forbidden: User \"mei\" cannot list resource \"pods\" in API group \"\" at the cluster scope";
+    let server = Scripted::start(move |asked, _| match asked.path.as_str() {
+        "/api/v1/pods" => status(403, refusal),
+        APPS if !asked.is_watch() => list("1", &[app("a", "1")]),
+        "/api/v1/namespaces/default/pods" if !asked.is_watch() => list(
+            "1",
+            &[json!({"metadata": {"namespace": "default", "name": "a-0", "labels": {"app.oam.dev/name": "a"}}})],
+        ),
+        _ => plain(asked),
+    })
+    .await;
+    let collected = collect(server.hub(), NamespaceScope::all([]), PATIENCE).await;
+    let is_pod = |delta: &Delta| matches!(delta, Delta::Upsert { row: Row::Pod(pod), .. } if &*pod.owner.app == "a");
+    assert!(collected.deltas.iter().any(is_pod), "{:#?}", collected.deltas);
+    assert!(collected.incomplete.is_empty(), "{:?}", collected.incomplete);
+
+    // One namespace alone: nothing is asked of all.
+    let server = Scripted::start(|asked, _| plain(asked)).await;
+    let collected = collect(server.hub(), NamespaceScope::only("default"), PATIENCE).await;
+    assert!(collected.incomplete.is_empty(), "{:?}", collected.incomplete);
+    let paths: Vec<String> = server.asked().into_iter().map(|asked| asked.path).collect();
+    assert!(!paths.iter().any(|path| path == APPS || path == "/api/v1/pods"), "{paths:#?}");
 }
 
 #[tokio::test]

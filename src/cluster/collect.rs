@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     cluster::LinkState,
-    delta::{Delta, Scope, ScopeState},
+    delta::{Delta, Query, Scope, ScopeState},
     key::{ClusterId, Text},
 };
 
@@ -50,7 +50,11 @@ pub async fn collect(hub: Hub, scope: NamespaceScope, deadline: Duration) -> Col
         };
         incomplete.insert(cluster, reason);
     }
-    for (scope, state) in scopes {
+    for (scope, state) in &scopes {
+        // Asked for one namespace at a time instead.
+        if matches!(state, ScopeState::Forbidden(_)) && scopes.keys().any(|other| replaces(other, scope)) {
+            continue;
+        }
         let reason = match state {
             ScopeState::Forbidden(reason) | ScopeState::Failing(reason) => reason.clone(),
             ScopeState::Loading(_) if !in_time => "not listed in time".into(),
@@ -59,4 +63,14 @@ pub async fn collect(hub: Hub, scope: NamespaceScope, deadline: Duration) -> Col
         incomplete.entry(scope.cluster.clone()).or_insert(reason);
     }
     Collected { deltas, incomplete: incomplete.into_iter().collect() }
+}
+
+/// Whether a question asks for one namespace what the other asks for all.
+fn replaces(one: &Scope, all: &Scope) -> bool {
+    one.cluster == all.cluster
+        && matches!(
+            (&one.query, &all.query),
+            (Query::Applications(Some(_)), Query::Applications(None))
+                | (Query::LabelledPods(Some(_)), Query::LabelledPods(None))
+        )
 }

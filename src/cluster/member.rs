@@ -1,7 +1,11 @@
 //! One cluster being watched: its link, its gate, and the questions asked there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+};
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -9,9 +13,11 @@ use super::{
     link::Link,
     pods::{self, LabelledPods},
     release::{self, ReleasePods},
+    supervisor::Event,
     watch::{Asking, Gate, Projection, Question, Watch},
 };
 use crate::model::{
+    cluster::LinkState,
     delta::{Delta, Query, Scope, ScopeState},
     key::{ClusterId, Text},
 };
@@ -84,7 +90,19 @@ impl Member {
             return;
         }
         let watch = Watch::new(self.asking.clone(), question, projection);
-        self.questions.insert(scope, Asked { task: Task::spawn(watch.run()), state: None });
+        let (events, broken) = (self.asking.events.clone(), scope.clone());
+        let task = Task::spawn(async move {
+            // Nothing of the task is looked at after a panic: it is begun anew.
+            if AssertUnwindSafe(watch.run()).catch_unwind().await.is_err() {
+                let _ = events.send(Event::Panicked(broken));
+            }
+        });
+        self.questions.insert(scope, Asked { task, state: None });
+    }
+
+    /// A question's task is gone; its rows stay until it is asked again.
+    pub(crate) fn broke(&mut self, scope: &Scope) {
+        self.questions.remove(scope);
     }
 
     /// Stops asking questions of which `drop` says so; their rows go.
@@ -102,9 +120,11 @@ impl Member {
     /// Opens or closes the gate by the link; whether that changed it.
     pub(crate) fn update_gate(&self) -> bool {
         let up = self.link.is_up();
+        let refused = matches!(self.link.state(), LinkState::Forbidden { .. });
         self.gate.send_if_modified(|gate| {
             let changed = gate.up != up;
             gate.up = up;
+            gate.refused = refused;
             if changed && up {
                 gate.returns += 1;
             }
@@ -131,11 +151,15 @@ impl Member {
                 || self.questions.values().all(|asked| !matches!(asked.state, None | Some(ScopeState::Loading(_)))))
     }
 
-    /// Looks for pods where they are wanted, and no longer where they are not.
-    pub(crate) async fn want_pods(&mut self, wanted: &Wanted) {
-        self.ask(pods::question(&self.id, None), LabelledPods { cluster: self.id.clone() });
-        // Not permitted for all namespaces: one by one, until it is.
-        let one_by_one = matches!(self.state(&Query::LabelledPods(None)), Some(ScopeState::Forbidden(_)));
+    /// Looks for pods where they are wanted, and no longer where they are not. `everywhere`: those with a label are
+    /// asked for in all namespaces at once, which is one question.
+    pub(crate) async fn want_pods(&mut self, wanted: &Wanted, everywhere: bool) {
+        if everywhere {
+            self.ask(pods::question(&self.id, None), LabelledPods { cluster: self.id.clone() });
+        }
+        // Not wanted, or not permitted, for all namespaces: one by one.
+        let one_by_one =
+            !everywhere || matches!(self.state(&Query::LabelledPods(None)), Some(ScopeState::Forbidden(_)));
         if one_by_one {
             for namespace in &wanted.namespaces {
                 self.ask(pods::question(&self.id, Some(namespace)), LabelledPods { cluster: self.id.clone() });

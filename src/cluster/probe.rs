@@ -55,7 +55,9 @@ impl Probe {
         loop {
             if self.hub.as_ref().is_some_and(|hub| !hub.borrow().up) {
                 let at = Timestamp::now();
-                let lost = Probed::Lost { at, next_try: at, reason: "the hub does not answer".into() };
+                let refused = self.hub.as_ref().is_some_and(|hub| hub.borrow().refused);
+                let reason = if refused { "the hub refuses the login" } else { "the hub does not answer" };
+                let lost = Probed::Lost { at, next_try: at, reason: reason.into() };
                 self.tell(lost);
                 answered = false;
                 if let Some(hub) = &mut self.hub {

@@ -21,7 +21,7 @@ use super::{
     clusters::{self, Polled},
     feed::Feed,
     hub::Hub,
-    interest::Interest,
+    interest::{Interest, Place},
     link::Probed,
     member::{Member, Task, Wanted},
     namespaces,
@@ -38,6 +38,8 @@ use crate::model::{
 const LISTS: usize = 16;
 /// How long changes of where applications deploy to are gathered before they are acted upon.
 const GATHER: Duration = Duration::from_millis(100);
+/// How long after a fault of its own a question is asked again.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
 /// File descriptors asked for: every watch is a socket.
 const DESCRIPTORS: u64 = 65_536;
 
@@ -75,6 +77,8 @@ pub(crate) enum Event {
     Interest(AppKey, Option<Interest>),
     /// `virtualclusters` was asked.
     Clusters(Polled),
+    /// The task of a question broke by a fault of lateen's own.
+    Panicked(Scope),
     /// Where Applications may be listed, and how many such namespaces were left out.
     Permitted(Vec<Text>, usize),
 }
@@ -138,9 +142,10 @@ struct Supervisor {
     interests: HashMap<AppKey, Interest>,
     /// When to act upon changed interests.
     due: Option<Instant>,
-    /// Whether the permitted namespaces are being looked for, or have been.
+    /// Looks for the namespaces that are permitted.
     looking: Option<Task>,
-    permitted: bool,
+    /// They, where not all are or not all are wanted.
+    permitted: Option<Vec<Text>>,
     poll: Option<Task>,
 }
 
@@ -171,7 +176,7 @@ impl Supervisor {
             interests: HashMap::new(),
             due: None,
             looking: None,
-            permitted: false,
+            permitted: None,
             poll: None,
         }
     }
@@ -187,6 +192,7 @@ impl Supervisor {
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.due = None;
+                    self.want_applications();
                     self.want_pods().await;
                 }
             }
@@ -203,14 +209,10 @@ impl Supervisor {
         self.members.insert(local.clone(), member);
         self.put_row(clusters::local());
         self.tell_link(&local);
-        if self.scope.all {
-            self.ask_applications(None);
-        } else {
-            self.permitted = true;
-            for namespace in self.scope.preferred.clone() {
-                self.ask_applications(Some(&namespace.into()));
-            }
+        if !self.scope.all {
+            self.permitted = Some(self.scope.preferred.iter().map(|name| name.as_str().into()).collect());
         }
+        self.want_applications();
         self.due = Some(Instant::now());
     }
 
@@ -239,10 +241,14 @@ impl Supervisor {
         Member::new(asking, gate, Some(Task::spawn(probe.run())))
     }
 
-    fn ask_applications(&mut self, namespace: Option<&Text>) {
-        let projection = Applications::new(self.tell.clone());
-        if let Some(local) = self.members.get_mut(&ClusterId::local()) {
-            local.ask(applications::question(namespace), projection);
+    /// Asks for Applications where that is not done yet: in all namespaces, and in those alone that are permitted.
+    fn want_applications(&mut self) {
+        let Some(local) = self.members.get_mut(&ClusterId::local()) else { return };
+        if self.scope.all {
+            local.ask(applications::question(None), Applications::new(self.tell.clone()));
+        }
+        for namespace in self.permitted.iter().flatten() {
+            local.ask(applications::question(Some(namespace)), Applications::new(self.tell.clone()));
         }
     }
 
@@ -263,7 +269,8 @@ impl Supervisor {
                 self.due.get_or_insert_with(|| Instant::now() + GATHER);
             }
             Event::Clusters(polled) => self.on_clusters(polled).await,
-            Event::Permitted(namespaces, left_out) => self.on_permitted(&namespaces, left_out),
+            Event::Permitted(namespaces, left_out) => self.on_permitted(namespaces, left_out),
+            Event::Panicked(scope) => self.on_panicked(&scope),
         }
     }
 
@@ -289,9 +296,9 @@ impl Supervisor {
         }
         match &scope.query {
             Query::Applications(None) if refused => self.look_for_permitted(),
-            Query::Applications(None) if state == ScopeState::Live && self.permitted => {
+            Query::Applications(None) if state == ScopeState::Live && self.permitted.is_some() => {
                 // Permitted after all: one question instead of many.
-                self.permitted = false;
+                self.permitted = None;
                 self.looking = None;
                 if let Some(local) = self.members.get_mut(&ClusterId::local()) {
                     local.stop(|scope| matches!(scope.query, Query::Applications(Some(_)))).await;
@@ -311,7 +318,7 @@ impl Supervisor {
     }
 
     fn look_for_permitted(&mut self) {
-        if self.looking.is_some() || self.permitted {
+        if self.looking.is_some() || self.permitted.is_some() {
             return;
         }
         let Some(local) = self.members.get(&ClusterId::local()) else { return };
@@ -323,11 +330,26 @@ impl Supervisor {
         }));
     }
 
-    fn on_permitted(&mut self, namespaces: &[Text], left_out: usize) {
-        self.permitted = true;
-        for namespace in namespaces {
-            self.ask_applications(Some(namespace));
-        }
+    /// Says it, and asks anew after a while.
+    fn on_panicked(&mut self, scope: &Scope) {
+        let Some(member) = self.members.get_mut(&scope.cluster) else { return };
+        member.broke(scope);
+        let what = match &scope.query {
+            Query::Applications(_) => "applications",
+            Query::Clusters => "clusters",
+            Query::LabelledPods(_) | Query::ReleasePods(_) => "pods",
+        };
+        self.notice(&format!(
+            "watching {what} in {} broke by a fault of lateen's own, told in its log: starting it again",
+            scope.cluster
+        ));
+        self.due.get_or_insert_with(|| Instant::now() + AFTER_PANIC);
+    }
+
+    fn on_permitted(&mut self, namespaces: Vec<Text>, left_out: usize) {
+        self.permitted = Some(namespaces);
+        self.want_applications();
+        let namespaces = self.permitted.as_deref().unwrap_or_default();
         let mut notice =
             format!("applications may not be listed in all namespaces: asking in {}", namespaces.join(", "));
         if left_out > 0 {
@@ -393,14 +415,18 @@ impl Supervisor {
 
     /// Asks for pods where applications deploy to, in every cluster.
     async fn want_pods(&mut self) {
+        // Thousands of applications share a few places.
+        let mut places: BTreeMap<&Place, bool> = BTreeMap::new();
+        for interest in self.interests.values() {
+            for place in &interest.places {
+                *places.entry(place).or_default() |= interest.by_owner;
+            }
+        }
         for (id, member) in &mut self.members {
             let labels = self.rows.get(id).map(|row| row.labels.as_slice()).unwrap_or_default();
             let mut wanted = Wanted::default();
-            let places = self
-                .interests
-                .values()
-                .flat_map(|interest| interest.places.iter().map(|place| (place, interest.by_owner)));
-            for (place, by_owner) in places {
+            for (place, by_owner) in &places {
+                let by_owner = *by_owner;
                 if let Some(namespace) = place.within(id, labels) {
                     wanted.namespaces.insert(namespace.clone());
                     if by_owner {
@@ -408,7 +434,7 @@ impl Supervisor {
                     }
                 }
             }
-            member.want_pods(&wanted).await;
+            member.want_pods(&wanted, self.scope.all).await;
         }
     }
 
@@ -427,7 +453,7 @@ impl Supervisor {
         if local.link.is_decided() && !local.link.is_up() {
             return true;
         }
-        let applications = if self.permitted {
+        let applications = if self.permitted.is_some() {
             true
         } else {
             matches!(

@@ -52,6 +52,8 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gate {
     pub(crate) up: bool,
+    /// Whether it is closed because the cluster answers, and refuses.
+    pub(crate) refused: bool,
     pub(crate) returns: u64,
 }
 

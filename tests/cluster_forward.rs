@@ -1,0 +1,186 @@
+//! A forward outlives its pod and its cluster's absence, and keeps its port.
+#![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+
+use std::{collections::HashSet, time::Duration};
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::{
+    Api,
+    api::{DeleteParams, ListParams},
+};
+use lateen::{
+    cluster::{Connect, Hub, forward},
+    demo::{Cut, Estate, Options},
+    model::{
+        forward::{ForwardState, ForwardTarget, TargetKind},
+        key::ClusterId,
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+/// Time for a condition to come true; far beyond what it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn hub(estate: &Estate) -> Hub {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kubeconfig");
+    std::fs::write(&path, estate.kubeconfig()).unwrap();
+    let connect = Connect { kubeconfig: Some(path), ..Connect::default() };
+    tokio::task::spawn_blocking(move || Hub::load(&connect)).await.unwrap().unwrap()
+}
+
+/// The tutorial's Service in `local`, once a pod of it is ready.
+async fn service(hub: &Hub) -> (ForwardTarget, Api<Pod>) {
+    let client = hub.client();
+    let services: Api<Service> = Api::namespaced(client.clone(), "default");
+    let pods: Api<Pod> = Api::namespaced(client, "default");
+    let found = timeout(PATIENCE, async {
+        loop {
+            let list = services.list(&ListParams::default()).await.unwrap();
+            let hello =
+                list.into_iter().find(|service| service.metadata.name.iter().any(|name| name.contains("hello")));
+            if let Some(spec) = hello.as_ref().and_then(|service| service.spec.as_ref())
+                && let Some(port) = spec.ports.iter().flatten().next()
+            {
+                let name = hello.as_ref().unwrap().metadata.name.clone().unwrap();
+                return (name, u16::try_from(port.port).unwrap());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let (name, port) = found.await.unwrap();
+    let target = ForwardTarget {
+        cluster: ClusterId::local(),
+        namespace: "default".into(),
+        kind: TargetKind::Service,
+        name: name.as_str().into(),
+        port,
+        port_name: "".into(),
+        component: "".into(),
+    };
+    (target, pods)
+}
+
+struct Open {
+    states: mpsc::UnboundedReceiver<ForwardState>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn open(hub: &Hub, target: ForwardTarget, listen: &str) -> Open {
+    let (tell, states) = mpsc::unbounded_channel();
+    let client = hub.member(&target.cluster);
+    let task = tokio::spawn(forward::run(client, target, listen.parse().unwrap(), move |state| {
+        let _ = tell.send(state);
+    }));
+    Open { states, task }
+}
+
+impl Open {
+    /// Waits until it is active with a pod other than these; its address and the pod.
+    async fn active(&mut self, not: &HashSet<String>) -> (String, String) {
+        let mut seen = Vec::new();
+        let active = timeout(PATIENCE, async {
+            loop {
+                let state = self.states.recv().await.unwrap();
+                if let ForwardState::Active { local, pod } = &state
+                    && !not.contains(&**pod)
+                {
+                    return (local.to_string(), pod.to_string());
+                }
+                seen.push(state);
+            }
+        });
+        active.await.unwrap_or_else(|_| panic!("never active: {seen:#?}"))
+    }
+
+    async fn reconnecting(&mut self) -> String {
+        let reconnecting = timeout(PATIENCE, async {
+            loop {
+                if let ForwardState::Reconnecting { reason, .. } = self.states.recv().await.unwrap() {
+                    return reason.to_string();
+                }
+            }
+        });
+        reconnecting.await.unwrap()
+    }
+}
+
+async fn page(address: &str) -> String {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    timeout(PATIENCE, socket.read_to_string(&mut text)).await.unwrap().unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_pod_and_a_cut_cluster_leave_the_port_as_it_is() {
+    let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
+    let hub = hub(&estate).await;
+    let (target, pods) = service(&hub).await;
+    let mut forward = open(&hub, target, "127.0.0.1:0");
+    let (address, first) = forward.active(&HashSet::new()).await;
+    assert!(page(&address).await.contains("Welcome to Control Plane Cluster!"));
+
+    let old: HashSet<String> =
+        pods.list(&ListParams::default()).await.unwrap().into_iter().filter_map(|pod| pod.metadata.name).collect();
+    assert!(old.contains(&first));
+    let workload = first.rsplit_once('-').unwrap().0;
+    for pod in old.iter().filter(|pod| pod.starts_with(workload)) {
+        pods.delete(pod, &DeleteParams::default()).await.unwrap();
+    }
+    let (again, second) = forward.active(&old).await;
+    assert_eq!(again, address);
+    assert_ne!(second, first);
+    assert!(page(&address).await.contains("Welcome to Control Plane Cluster!"));
+
+    estate.cut("local", Cut::Refuse).unwrap();
+    let reason = forward.reconnecting().await;
+    assert!(reason.contains("connection refused") || reason.contains("connection"), "{reason}");
+    estate.restore("local").unwrap();
+    let (again, _) = forward.active(&HashSet::new()).await;
+    assert_eq!(again, address);
+    assert!(page(&address).await.contains("Welcome to Control Plane Cluster!"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pods_forward_moves_to_its_next_of_kin_and_a_taken_port_to_the_next() {
+    let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
+    let hub = hub(&estate).await;
+    let (service, pods) = service(&hub).await;
+    let mut forward = open(&hub, service.clone(), "127.0.0.1:0");
+    let (_, pod) = forward.active(&HashSet::new()).await;
+    drop(forward);
+    let object = pods.get(&pod).await.unwrap();
+    let ports = object.spec.unwrap().containers[0].ports.clone().unwrap();
+    let target = ForwardTarget {
+        kind: TargetKind::Pod,
+        name: pod.as_str().into(),
+        port: u16::try_from(ports[0].container_port).unwrap(),
+        ..service
+    };
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let wanted = taken.local_addr().unwrap();
+    let mut forward = open(&hub, target, &wanted.to_string());
+    let (address, chosen) = forward.active(&HashSet::new()).await;
+    assert_eq!(chosen, pod);
+    assert_ne!(address, wanted.to_string());
+    pods.delete(&pod, &DeleteParams::default()).await.unwrap();
+    let (again, next) = forward.active(&HashSet::from([pod.clone()])).await;
+    assert_eq!(again, address);
+    assert_eq!(next.rsplit_once('-').unwrap().0, pod.rsplit_once('-').unwrap().0);
+    assert!(page(&address).await.contains("Welcome to Control Plane Cluster!"));
+}
