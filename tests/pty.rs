@@ -8,6 +8,8 @@ mod terminal;
 mod journey;
 #[path = "pty/outages.rs"]
 mod outages;
+#[path = "pty/panic.rs"]
+mod panic;
 #[path = "pty/start.rs"]
 mod start;
 #[path = "pty/tty.rs"]

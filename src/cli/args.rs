@@ -1,6 +1,6 @@
 //! The command line's words.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -270,7 +270,7 @@ pub(super) struct Demo {
     pub serve: bool,
     /// Where the hub listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
+    pub listen: std::net::SocketAddr,
     /// Where to write the kubeconfig that reaches the estate
     #[arg(long, value_name = "FILE")]
     pub kubeconfig_out: Option<PathBuf>,
