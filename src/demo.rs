@@ -17,6 +17,7 @@ mod access;
 mod api;
 mod clock;
 pub mod controllers;
+pub mod ctl;
 mod furniture;
 mod gateway;
 mod kinds;
@@ -29,6 +30,7 @@ pub mod scenario;
 mod selector;
 mod status;
 mod store;
+mod synthetic;
 mod tls;
 mod world;
 
@@ -112,6 +114,26 @@ pub enum Error {
     /// No cluster of that name is simulated.
     #[error("the estate has no cluster \"{0}\"")]
     NoSuchCluster(String),
+    /// A kubeconfig could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is somebody else's.
+    #[error("{} was not written by `lateen demo --serve`", .0.display())]
+    NotAnEstate(std::path::PathBuf),
+    /// The running estate did not do what was asked.
+    #[error("the estate: {0}")]
+    Control(String),
+    /// No Helm release of that name is there.
+    #[error("there is no release {0}")]
+    NoSuchRelease(String),
+    /// It knows no such addon.
+    #[error("the estate knows no addon \"{0}\"; it knows fluxcd")]
+    NoSuchAddon(String),
     /// A scenario names a kind that the estate does not serve.
     #[error("the estate does not serve {kind} of {api_version}")]
     NoSuchKind {
@@ -140,20 +162,23 @@ impl Estate {
     /// Starts the estate and returns when its API servers answer. Blocking for some milliseconds; may be called
     /// inside or outside another runtime.
     pub fn start(options: Options) -> Result<Self, Error> {
+        let authority = tls::Authority::new(options.listen.ip())?;
+        let tls = authority.server_config()?;
+        let (world, listeners) = World::new(options, authority)?;
+        furniture::place(&world)?;
+        synthetic::place(&world);
+        let world = Arc::new(world);
+        // Last of what can fail: a runtime must not be dropped inside another.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("estate")
             .enable_all()
             .build()
             .map_err(Error::Runtime)?;
-        let authority = tls::Authority::new(options.listen.ip())?;
-        let tls = authority.server_config()?;
-        let (world, listeners) = World::new(options, authority)?;
-        furniture::place(&world)?;
-        let world = Arc::new(world);
         for cluster in &world.clusters {
             runtime.spawn(world::reap(Arc::clone(cluster), world.options.speed));
         }
+        runtime.spawn(synthetic::churn(Arc::clone(&world)));
         for (cluster, listener) in listeners {
             runtime.spawn(listen::serve(Arc::clone(&world), cluster, listener, tls.clone()));
         }
@@ -192,25 +217,9 @@ impl Estate {
         client(&self.kubeconfig, cluster).await.map_err(|error| Error::Kubeconfig(error.to_string()))
     }
 
-    /// Forgets a cluster's history of changes, so that a watch or a list from before answers 410.
-    pub fn compact(&self, cluster: &str) -> Result<(), Error> {
-        self.world.cluster(cluster)?.store.compact();
-        Ok(())
-    }
-
-    /// Changes what is added to each request to a member through the gateway.
-    pub fn slow(&self, cluster: &str, latency: Duration) -> Result<(), Error> {
-        self.world.cluster(cluster)?.link.set_latency(latency);
-        Ok(())
-    }
-
-    /// Puts a line into a pod's log.
-    pub fn log(&self, cluster: &str, namespace: &str, pod: &str, text: &str) -> Result<(), Error> {
-        let cluster = self.world.cluster(cluster)?;
-        let found = cluster.store.get(kinds::core("pods"), &store::Key::new(namespace, pod));
-        let found = found.ok_or_else(|| Error::NoSuchPod(format!("{namespace}/{pod}")))?;
-        cluster.appended.push(&found.uid, text);
-        Ok(())
+    /// Does what `lateen demo ctl` would; the sentence says what was done.
+    pub fn perform(&self, command: &ctl::Command) -> Result<String, Error> {
+        ctl::perform(&self.world, command)
     }
 
     /// Makes a cluster (the hub too, by its name [`HUB`]) unreachable, for direct connections and through the gateway.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures::{AsyncBufReadExt, StreamExt, TryStreamExt};
 use http::Request;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use kube::api::{
     Api, ApiResource, AttachParams, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
     WatchEvent, WatchParams,
 };
 use kube::{Client, ResourceExt};
+use lateen::demo::ctl::{self, Command};
 use lateen::demo::{Cut, Estate, HUB, MEMBER, Options};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -169,7 +170,7 @@ async fn a_list_in_pages_is_of_one_moment() {
     let chosen = maps.list(&ListParams::default().fields("metadata.name=d")).await.unwrap();
     assert_eq!(names(&chosen), ["d"]);
 
-    estate.compact(HUB).unwrap();
+    estate.perform(&Command::Compact { cluster: HUB.into() }).unwrap();
     let expired = maps.list(&ListParams::default().limit(2).continue_token(&token)).await.unwrap_err();
     assert!(expired.to_string().contains("The provided continue parameter is too old"), "{expired}");
     assert_eq!(code(expired), 410);
@@ -198,7 +199,7 @@ async fn a_watch_tells_what_happens_from_a_revision_on() {
     }
     assert_eq!(seen, [("added", "a".to_owned()), ("deleted", "1".to_owned())]);
 
-    estate.compact(HUB).unwrap();
+    estate.perform(&Command::Compact { cluster: HUB.into() }).unwrap();
     let mut watch = maps.watch(&WatchParams::default(), &start).await.unwrap().boxed();
     match watch.try_next().await.unwrap().unwrap() {
         WatchEvent::Error(status) => assert_eq!((status.code, status.reason.as_str()), (410, "Expired")),
@@ -282,7 +283,8 @@ async fn logs_are_read_and_followed() {
     let follow = LogParams { follow: true, tail_lines: Some(1), ..LogParams::default() };
     let mut stream = pods.log_stream("hello", &follow).await.unwrap().lines();
     tokio::time::timeout(SOON, stream.try_next()).await.unwrap().unwrap().unwrap();
-    estate.log(MEMBER, "default", "hello", "by hand").unwrap();
+    let (cluster, namespace, pod) = (MEMBER.into(), "default".into(), "hello".into());
+    estate.perform(&Command::Log { cluster, namespace, pod, text: "by hand".into() }).unwrap();
     let said = async { while stream.try_next().await.unwrap().unwrap() != "by hand" {} };
     tokio::time::timeout(SOON, said).await.unwrap();
     pods.delete("hello", &DeleteParams::default()).await.unwrap();
@@ -440,4 +442,108 @@ async fn a_cut_cluster_breaks_what_went_to_it_and_comes_back() {
     tokio::time::timeout(SOON, namespaces.list(&ListParams::default())).await.unwrap().unwrap();
     let direct = estate.client(MEMBER).await.unwrap();
     tokio::time::timeout(SOON, get(&direct, "/version")).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_second_terminal_disturbs_the_estate() {
+    let estate = joined();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    std::fs::write(&path, estate.kubeconfig()).unwrap();
+    let said = ctl::send(&path, &Command::Cut { cluster: HUB.into(), hang: false }).await.unwrap();
+    assert_eq!(said, "local refuses connections");
+    let hub = estate.client(HUB).await.unwrap();
+    assert!(get(&hub, "/version").await.is_err());
+    ctl::send(&path, &Command::Restore { cluster: HUB.into() }).await.unwrap();
+    get(&hub, "/version").await.unwrap();
+    let nobody = ctl::send(&path, &Command::Restore { cluster: "bar".into() }).await.unwrap_err();
+    assert_eq!(nobody.to_string(), "the estate: the estate has no cluster \"bar\"");
+    std::fs::write(&path, "apiVersion: v1").unwrap();
+    let foreign = ctl::send(&path, &Command::Restore { cluster: HUB.into() }).await.unwrap_err();
+    assert!(foreign.to_string().contains("was not written by"), "{foreign}");
+}
+
+#[tokio::test]
+async fn an_empty_estate_has_flux_only_once_the_addon_brings_it() {
+    let estate = estate();
+    let foo = estate.client(MEMBER).await.unwrap();
+    let releases = "/apis/helm.toolkit.fluxcd.io/v2beta1/helmreleases";
+    assert_eq!(code(get(&foo, releases).await.unwrap_err()), 404);
+    let addon = Command::Addon { name: "fluxcd".into(), clusters: vec![MEMBER.into()] };
+    assert_eq!(estate.perform(&addon).unwrap(), "installed fluxcd in foo");
+    get(&foo, releases).await.unwrap();
+    get(&foo, "/apis/apps/v1/namespaces/flux-system/deployments/helm-controller").await.unwrap();
+    let hub = estate.client(HUB).await.unwrap();
+    assert_eq!(code(get(&hub, releases).await.unwrap_err()), 404);
+}
+
+#[tokio::test]
+async fn joined_clusters_fail_as_their_secrets_say() {
+    let estate = joined();
+    let hub = estate.client(HUB).await.unwrap();
+    let secrets: Api<Secret> = Api::namespaced(hub.clone(), "vela-system");
+    let foo = secrets.get(MEMBER).await.unwrap();
+    let join = |name: &'static str, changes: &'static [(&'static str, &'static str)], kind: &'static str| {
+        let mut secret = foo.clone();
+        secret.metadata = kube::core::ObjectMeta {
+            name: Some(name.into()),
+            labels: Some(BTreeMap::from([("cluster.core.oam.dev/cluster-credential-type".into(), kind.into())])),
+            ..Default::default()
+        };
+        let data = secret.data.get_or_insert_default();
+        data.retain(|key, _| kind == "X509Certificate" || !key.starts_with("tls."));
+        for (key, value) in changes {
+            data.insert((*key).into(), k8s_openapi::ByteString(value.as_bytes().to_vec()));
+        }
+        let secrets = secrets.clone();
+        async move { secrets.create(&PostParams::default(), &secret).await.unwrap() }
+    };
+    join("by-token", &[("token", "demo-reader")], "ServiceAccountToken").await;
+    join("bad-token", &[("token", "expired")], "ServiceAccountToken").await;
+    join("bad-certificate", &[("tls.crt", "other")], "X509Certificate").await;
+    join("bad-authority", &[("ca.crt", "other")], "X509Certificate").await;
+    join("no-host", &[("endpoint", "https://no-such-host.invalid:6443")], "X509Certificate").await;
+    join("no-listener", &[("endpoint", "https://127.0.0.1:1")], "X509Certificate").await;
+    get(&through(hub.clone(), "by-token"), "/api/v1/pods").await.unwrap();
+    for (name, answer, sentence) in [
+        ("bad-token", 401, "Unauthorized"),
+        ("bad-certificate", 401, "Unauthorized"),
+        ("bad-authority", 500, "tls: failed to verify certificate: x509: certificate signed by unknown authority"),
+        ("no-host", 500, "no such host"),
+        ("no-listener", 500, "dial tcp 127.0.0.1:1: connect: connection refused"),
+    ] {
+        let refused = get(&through(hub.clone(), name), "/api/v1/pods").await.unwrap_err();
+        assert!(refused.to_string().contains(sentence), "{name}: {refused}");
+        assert_eq!(code(refused), answer, "{name}");
+    }
+    secrets.delete("by-token", &DeleteParams::default()).await.unwrap();
+    let gone = get(&through(hub, "by-token"), "/version").await.unwrap_err();
+    assert!(gone.to_string().contains("no such cluster by-token"), "{gone}");
+}
+
+#[tokio::test]
+async fn a_synthetic_estate_changes_as_it_is_told() {
+    let options = Options { clusters: 2, apps: 20, pods: 200, churn: 200.0, ..Options::default() };
+    let estate = Estate::start(options).unwrap();
+    let hub = estate.client(HUB).await.unwrap();
+    let apps: Api<DynamicObject> = Api::all_with(hub.clone(), &application());
+    let synthetic = ListParams::default().labels("team");
+    assert_eq!(apps.list(&synthetic).await.unwrap().items.len(), 20);
+    let member = through(hub, "member-001");
+    let pods: Api<Pod> = Api::all(member);
+    let mut watch = pods.watch(&WatchParams::default(), "").await.unwrap().boxed();
+    let changed = async { while !matches!(watch.try_next().await.unwrap().unwrap(), WatchEvent::Modified(_)) {} };
+    tokio::time::timeout(SOON, changed).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_refused() {
+    let estate = estate();
+    let client = estate.client(HUB).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(client);
+    let large = maps.create(&PostParams::default(), &config_map("a", &"x".repeat(4 << 20))).await.unwrap_err();
+    assert_eq!(code(large), 413);
+    let taken = estate.url().replace("https://", "").parse().unwrap();
+    let second = Estate::start(Options { listen: taken, ..Options::default() }).unwrap_err();
+    assert!(second.to_string().contains("cannot listen on"), "{second}");
 }

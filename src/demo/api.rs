@@ -27,7 +27,7 @@ use super::access::{Attempt, User};
 use super::query::Query;
 use super::status::Status;
 use super::world::{Cluster, World};
-use super::{gateway, pods};
+use super::{ctl, gateway, pods};
 
 /// One request, who sent it and to which cluster.
 pub(crate) struct Call {
@@ -67,6 +67,9 @@ pub(crate) async fn answer_as(
 
 impl Call {
     async fn route(self) -> Result<Answer, Status> {
+        if self.cluster.name == ctl::CONTROL {
+            return ctl::answer(&self.world, self.user, self.request).await;
+        }
         let path = self.request.uri().path().to_owned();
         let segments: Vec<String> = path.trim_matches('/').split('/').map(super::query::decode).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -190,4 +193,5 @@ pub(crate) fn json(code: StatusCode, value: &serde_json::Value) -> Answer {
 
 /// A body of pieces that come when they come.
 pub(crate) use body::{answer as with_body, full, stream};
+pub(crate) use body::{parse, read as read_body};
 pub(crate) use write::complete;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::api;
 use super::gateway;
 use super::kinds::{self, FLUX, VELA};
+use super::store::Key;
 use super::world::{Cluster, World};
 use super::{Error, HUB, MEMBER, scenario};
 
@@ -39,6 +40,29 @@ pub(crate) fn place(world: &World) -> Result<(), Error> {
     };
     for (cluster, object) in scenario::embedded(empty, &fill)? {
         put(world, &cluster, object)?;
+    }
+    Ok(())
+}
+
+/// Places what the addon fluxcd brings, where it is not there yet: of the opening, what lives in Flux's namespace.
+pub(crate) fn place_flux(world: &World, clusters: &[String]) -> Result<(), Error> {
+    const NAMESPACE: &str = "flux-system";
+    let fill = |_: &str| Some(String::new());
+    for (cluster, object) in scenario::embedded(false, &fill)? {
+        let metadata = &object["metadata"];
+        let own =
+            metadata["namespace"] == NAMESPACE || (object["kind"] == "Namespace" && metadata["name"] == NAMESPACE);
+        if !own || !clusters.contains(&cluster) {
+            continue;
+        }
+        let kind =
+            kinds::of(object["apiVersion"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap_or_default());
+        let text = |key: &str| metadata[key].as_str().unwrap_or_default();
+        let key = Key::new(text("namespace"), text("name"));
+        if kind.is_some_and(|kind| world.cluster(&cluster).is_ok_and(|cluster| cluster.store.get(kind, &key).is_none()))
+        {
+            put(world, &cluster, object)?;
+        }
     }
     Ok(())
 }

@@ -6,15 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::HUB;
-use super::access::USERS;
+use super::access::{USERS, User};
 use super::world::World;
 
-/// Renders it: a context `hub` and one per member for admin, and `hub-USER` for the users who may less.
+/// Renders it: a context `hub` and one per member for admin, and `hub-USER` for the users who may less, and `estate` for
+/// `lateen demo ctl`.
 pub(crate) fn render(world: &World) -> String {
     let ca = STANDARD.encode(world.authority.pem());
     let context_name = |cluster: &str| if cluster == HUB { "hub".to_owned() } else { cluster.to_owned() };
     let mut out = String::from("apiVersion: v1\nkind: Config\ncurrent-context: hub\nclusters:\n");
-    for cluster in &world.clusters {
+    for cluster in world.clusters.iter().chain([&world.control]) {
         let name = context_name(&cluster.name);
         let _ = write!(
             out,
@@ -31,6 +32,7 @@ pub(crate) fn render(world: &World) -> String {
         let name = context_name(&cluster.name);
         context(&name, &name, "admin");
     }
+    context(&world.control.name, &world.control.name, User::admin().name);
     for user in USERS.iter().skip(1) {
         context(&format!("hub-{}", user.name), "hub", user.name);
     }

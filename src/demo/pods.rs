@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use super::kinds;
 use super::status::Status;
+use super::store::{Key, Store};
 
 pub(crate) mod exec;
 pub(crate) mod forward;
@@ -59,4 +61,32 @@ pub(crate) fn check_scheduled(pod: &Value) -> Result<(), Status> {
     }
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     Err(Status::bad_request(format!("pod {name} does not have a host assigned")))
+}
+
+/// A container's environment, with what comes from ConfigMaps looked up.
+pub(crate) fn environment(store: &Store, pod: &Value, container: &Container<'_>) -> Vec<(String, String)> {
+    let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
+    let maps = kinds::core("configmaps");
+    let data = |name: &Value| -> Option<Value> {
+        Some(store.get(maps, &Key::new(namespace, name.as_str()?))?.value(maps)["data"].take())
+    };
+    let mut all = Vec::new();
+    for source in container.spec["envFrom"].as_array().into_iter().flatten() {
+        let data = data(&source["configMapRef"]["name"]).unwrap_or_default();
+        for (name, value) in data.as_object().into_iter().flatten() {
+            all.push((name.clone(), value.as_str().unwrap_or_default().to_owned()));
+        }
+    }
+    for variable in container.spec["env"].as_array().into_iter().flatten() {
+        let reference = &variable["valueFrom"]["configMapKeyRef"];
+        let value = match variable["value"].as_str() {
+            Some(value) => Some(value.to_owned()),
+            None => data(&reference["name"])
+                .and_then(|data| Some(data.get(reference["key"].as_str()?)?.as_str()?.to_owned())),
+        };
+        if let (Some(name), Some(value)) = (variable["name"].as_str(), value) {
+            all.push((name.to_owned(), value));
+        }
+    }
+    all
 }

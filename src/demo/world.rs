@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::ctl::CONTROL;
 use super::kinds::{self, FLUX, Kind, VELA};
 use super::link::Link;
 use super::pods::log::Appended;
@@ -66,6 +67,8 @@ pub(crate) struct World {
     pub(crate) authority: Authority,
     /// The hub first, then the members.
     pub(crate) clusters: Vec<Arc<Cluster>>,
+    /// Where `demo ctl` is listened for: no cluster, and never cut.
+    pub(crate) control: Arc<Cluster>,
 }
 
 type Listeners = Vec<(Arc<Cluster>, TcpListener)>;
@@ -76,7 +79,8 @@ impl World {
         let members =
             std::iter::once(MEMBER.to_owned()).chain((1..=options.clusters).map(|n| format!("member-{n:03}")));
         let mut listeners = Vec::new();
-        for (number, name) in std::iter::once(HUB.to_owned()).chain(members).enumerate() {
+        let names = std::iter::once(HUB.to_owned()).chain(members).chain([CONTROL.to_owned()]);
+        for (number, name) in names.enumerate() {
             let mut addr = options.listen;
             if name != HUB {
                 addr.set_port(0);
@@ -94,8 +98,9 @@ impl World {
             };
             listeners.push((Arc::new(cluster), listener));
         }
-        let clusters = listeners.iter().map(|(cluster, _)| Arc::clone(cluster)).collect();
-        Ok((Self { options, authority, clusters }, listeners))
+        let mut clusters: Vec<_> = listeners.iter().map(|(cluster, _)| Arc::clone(cluster)).collect();
+        let control = clusters.remove(clusters.len() - 1);
+        Ok((Self { options, authority, clusters, control }, listeners))
     }
 
     pub(crate) fn hub(&self) -> &Arc<Cluster> {

@@ -46,17 +46,8 @@ pub(crate) fn answer(mut call: Call, target: &Target) -> Result<Answer, Status> 
     if !container.status["state"]["running"].is_object() {
         return Err(Status::internal(format!("container not found (\"{}\")", container.name)));
     }
-    let variables = container.spec["env"].as_array().into_iter().flatten();
-    let variables = variables.filter_map(|variable| {
-        Some((variable["name"].as_str()?.to_owned(), variable["value"].as_str().unwrap_or_default().to_owned()))
-    });
-    let shell = Shell {
-        pod: target.name.clone(),
-        variables: variables.collect(),
-        directory: "/".into(),
-        size: (24, 80),
-        code: 0,
-    };
+    let variables = super::environment(&call.cluster.store, &pod, &container);
+    let shell = Shell { pod: target.name.clone(), variables, directory: "/".into(), size: (24, 80), code: 0 };
     let session = Session {
         terminal: call.query.flag("tty"),
         has_input: call.query.flag("stdin"),
@@ -157,18 +148,17 @@ impl Session {
                 Some(line) => Some(self.shell.line(line)),
                 None => self.shell.command(&words),
             };
-            match done {
-                Some(done) => self.finish(done),
-                None => {
-                    let message = format!(
-                        "Internal error occurred: error executing command in container: failed to exec in container: \
-                         failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: \
-                         exec: \"{name}\": executable file not found in $PATH"
-                    );
-                    self.ended = Some(json!({
-                        "metadata": {}, "status": "Failure", "message": message, "reason": "InternalError", "code": 500,
-                    }));
-                }
+            if let Some(done) = done {
+                self.finish(done);
+            } else {
+                let message = format!(
+                    "Internal error occurred: error executing command in container: failed to exec in container: \
+                     failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: \
+                     exec: \"{name}\": executable file not found in $PATH"
+                );
+                self.ended = Some(json!({
+                    "metadata": {}, "status": "Failure", "message": message, "reason": "InternalError", "code": 500,
+                }));
             }
         }
     }
@@ -259,7 +249,7 @@ impl Session {
     /// A command is done, or will be when its pause is over.
     fn finish(&mut self, done: Done) {
         if done.pause.is_zero() {
-            self.report(done);
+            self.report(&done);
         } else {
             let pause = done.pause.min(Duration::from_secs(86_400));
             self.pending = Some((Instant::now() + pause, done));
@@ -268,11 +258,11 @@ impl Session {
 
     fn wake(&mut self) {
         if let Some((_, done)) = self.pending.take() {
-            self.report(done);
+            self.report(&done);
         }
     }
 
-    fn report(&mut self, done: Done) {
+    fn report(&mut self, done: &Done) {
         self.write(STDOUT, &done.out);
         // A terminal has one stream.
         self.write(if self.terminal { STDOUT } else { STDERR }, &done.err);

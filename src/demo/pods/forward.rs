@@ -20,7 +20,7 @@ use crate::demo::kinds;
 use crate::demo::link::Gated;
 use crate::demo::query::Query;
 use crate::demo::status::Status;
-use crate::demo::store::Key;
+use crate::demo::store::{Key, Store};
 use crate::demo::world::Cluster;
 
 /// The subprotocols that are spoken, the best first.
@@ -100,12 +100,15 @@ fn ports(query: &Query) -> Result<Vec<u16>, Status> {
 }
 
 /// The program that listens on a port of the pod, if one runs and does.
-fn listening(pod: &Value, port: u16) -> Option<Page> {
+fn listening(store: &Store, pod: &Value, port: u16) -> Option<Page> {
     let running =
         super::containers(pod).into_iter().filter(|container| container.status["state"]["running"].is_object());
     let listens =
         |ports: &Value| ports.as_array().is_some_and(|ports| ports.iter().any(|p| p["containerPort"] == port));
-    running.into_iter().find(|container| listens(&container.spec["ports"])).map(|container| Page::new(pod, &container))
+    running
+        .into_iter()
+        .find(|container| listens(&container.spec["ports"]))
+        .map(|container| Page::new(store, pod, &container))
 }
 
 struct Session {
@@ -179,7 +182,7 @@ impl Session {
         for channel in [channel, channel + 1] {
             frames.send(vec![channel, low, high]).await.ok()?;
         }
-        let Some(page) = listening(pod, port) else {
+        let Some(page) = listening(&self.cluster.store, pod, port) else {
             let mut frame = vec![channel + 1];
             let text = format!(
                 "error forwarding port {port} to pod {}, uid : failed to execute portforward in network namespace: failed to \

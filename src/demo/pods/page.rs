@@ -15,6 +15,7 @@ use tokio::io::DuplexStream;
 
 use super::Container;
 use crate::demo::api::{self, Body};
+use crate::demo::store::Store;
 
 /// The largest body that `/bytes/N` gives.
 const LARGEST: u64 = 1 << 30;
@@ -30,12 +31,12 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) fn new(pod: &Value, container: &Container<'_>) -> Self {
+    pub(crate) fn new(store: &Store, pod: &Value, container: &Container<'_>) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let variables = container.spec["env"].as_array();
-        let message = variables.into_iter().flatten().find(|variable| variable["name"] == "MESSAGE");
+        let variables = super::environment(store, pod, container);
+        let message = variables.into_iter().find(|(name, _)| name == "MESSAGE");
         Self {
-            message: message.and_then(|message| message["value"].as_str()).unwrap_or("Hello world!").to_owned(),
+            message: message.map_or_else(|| "Hello world!".to_owned(), |(_, message)| message),
             pod: text(&pod["metadata"]["name"]),
             namespace: text(&pod["metadata"]["namespace"]),
             node: text(&pod["spec"]["nodeName"]),

@@ -92,7 +92,8 @@ impl Shell {
         let (program, arguments) = words.split_first()?;
         let program = program.rsplit('/').next().unwrap_or(program);
         Some(match (program, arguments) {
-            ("true" | ":", _) => Done::default(),
+            ("sh" | "bash" | "ash", ["-c", line, ..]) => Done { exit: false, ..self.clone().line(line) },
+            ("true" | ":" | "sh" | "bash" | "ash", _) => Done::default(),
             ("false", _) => Done::failed(1, ""),
             ("echo", ["-n", rest @ ..]) => Done::out(rest.join(" ")),
             ("echo", rest) => Done::out(format!("{}\n", rest.join(" "))),
@@ -141,8 +142,6 @@ impl Shell {
                 let code = rest.first().and_then(|code| code.parse().ok()).unwrap_or(self.code);
                 Done { code, exit: true, ..Done::default() }
             }
-            ("sh" | "bash" | "ash", ["-c", line, ..]) => Done { exit: false, ..self.clone().line(line) },
-            ("sh" | "bash" | "ash", _) => Done::default(),
             _ => return None,
         })
     }
