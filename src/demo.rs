@@ -219,18 +219,30 @@ impl Estate {
 
     /// Does what `lateen demo ctl` would; the sentence says what was done.
     pub fn perform(&self, command: &ctl::Command) -> Result<String, Error> {
-        ctl::perform(&self.world, command)
+        let done = ctl::perform(&self.world, command)?;
+        self.settle();
+        Ok(done)
+    }
+
+    /// Waits until every listener does what it was told; some milliseconds, and never long.
+    fn settle(&self) {
+        let begin = std::time::Instant::now();
+        while self.world.clusters.iter().any(|cluster| !cluster.link.is_settled()) && begin.elapsed().as_secs() < 2 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Makes a cluster (the hub too, by its name [`HUB`]) unreachable, for direct connections and through the gateway.
     pub fn cut(&self, cluster: &str, cut: Cut) -> Result<(), Error> {
         self.world.cluster(cluster)?.link.cut(cut);
+        self.settle();
         Ok(())
     }
 
     /// Lets a cluster answer again.
     pub fn restore(&self, cluster: &str) -> Result<(), Error> {
         self.world.cluster(cluster)?.link.restore();
+        self.settle();
         Ok(())
     }
 }

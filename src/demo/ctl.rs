@@ -129,6 +129,9 @@ pub(crate) async fn answer(
     let asked = api::parse(&head.headers, &api::read_body(body).await?)?;
     let command = serde_json::from_value(asked).map_err(|error| Status::bad_request(error.to_string()))?;
     let message = perform(world, &command).map_err(|error| Status::bad_request(error.to_string()))?;
+    for cluster in &world.clusters {
+        cluster.link.settle().await;
+    }
     Ok(api::json(StatusCode::OK, &json!({ "message": message })))
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) cut: Option<(Cut, Instant)>,
     /// Counts refusals, so that a connection that slept through one still breaks.
     refusals: u64,
+    /// Counts changes.
+    version: u64,
 }
 
 /// The way to one cluster.
@@ -40,13 +42,16 @@ pub(crate) struct State {
 pub(crate) struct Link {
     state: watch::Sender<State>,
     latency_ms: AtomicU64,
+    /// The version that the listener acts on.
+    heeded: AtomicU64,
 }
 
 impl Link {
     pub(crate) fn new(latency: Duration) -> Self {
         Self {
-            state: watch::Sender::new(State { cut: None, refusals: 0 }),
+            state: watch::Sender::new(State { cut: None, refusals: 0, version: 0 }),
             latency_ms: AtomicU64::new(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+            heeded: AtomicU64::new(0),
         }
     }
 
@@ -55,12 +60,33 @@ impl Link {
         self.state.send_modify(|state| {
             state.cut = Some((cut, Instant::now()));
             state.refusals += u64::from(cut == Cut::Refuse);
+            state.version += 1;
         });
     }
 
     /// Lets the cluster answer again.
     pub(crate) fn restore(&self) {
-        self.state.send_modify(|state| state.cut = None);
+        self.state.send_modify(|state| {
+            state.cut = None;
+            state.version += 1;
+        });
+    }
+
+    /// Said by the listener when new connections meet this state.
+    pub(crate) fn heed(&self, state: State) {
+        self.heeded.store(state.version, Ordering::Release);
+    }
+
+    /// Whether new connections meet the newest state.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.heeded.load(Ordering::Acquire) == self.state.borrow().version
+    }
+
+    /// Returns when they do.
+    pub(crate) async fn settle(&self) {
+        while !self.is_settled() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// The state now and its changes from here on.
@@ -111,7 +137,7 @@ impl Gate {
             self.changed = Box::pin(changed(states));
             self.giving_up = None;
         }
-        if self.state.refusals != self.refusals {
+        if self.state.refusals != self.refusals || matches!(self.state.cut, Some((Cut::Refuse, _))) {
             return Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionReset)));
         }
         match (self.state.cut, self.patience) {

@@ -37,18 +37,24 @@ pub(crate) async fn serve(
         }
     };
     loop {
-        let cut = states.borrow_and_update().cut.map(|(cut, _)| cut);
-        match cut {
-            None => tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => { tokio::spawn(connection(Arc::clone(&world), Arc::clone(&cluster), stream, acceptor.clone())); }
-                    // Out of file descriptors: those who wait in the backlog get their turn later.
-                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-                },
-                changed = states.changed() => if changed.is_err() { return },
-            },
+        let state = *states.borrow_and_update();
+        match state.cut.map(|(cut, _)| cut) {
+            None => {
+                cluster.link.heed(state);
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, _)) => {
+                            tokio::spawn(connection(Arc::clone(&world), Arc::clone(&cluster), stream, acceptor.clone()));
+                        }
+                        // Out of file descriptors: those who wait in the backlog get their turn later.
+                        Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    },
+                    changed = states.changed() => if changed.is_err() { return },
+                }
+            }
             // The kernel still completes connections into the backlog; nobody ever answers their handshake.
             Some(Cut::Hang) => {
+                cluster.link.heed(state);
                 if states.changed().await.is_err() {
                     return;
                 }
@@ -57,7 +63,12 @@ pub(crate) async fn serve(
                 drop(listener);
                 // Bound but not listening: connections are refused, and nobody else can take the port meanwhile.
                 let reserved = reserve(addr).await;
-                while states.borrow_and_update().cut.is_some_and(|(cut, _)| cut == Cut::Refuse) {
+                loop {
+                    let state = *states.borrow_and_update();
+                    if state.cut.is_none_or(|(cut, _)| cut != Cut::Refuse) {
+                        break;
+                    }
+                    cluster.link.heed(state);
                     if states.changed().await.is_err() {
                         return;
                     }

@@ -306,7 +306,7 @@ impl<'a> Plan<'a> {
             },
             "spec": {
                 "replicas": pods, "selector": { "matchLabels": { "app.oam.dev/component": "web", "app.oam.dev/name": Self::name(group) } },
-                "template": { "metadata": { "labels": self.labels(group) }, "spec": { "containers": [self.container(group)] } },
+                "template": { "metadata": { "labels": self.labels(group) }, "spec": { "containers": [Self::container(group)] } },
             },
             "status": {
                 "observedGeneration": 1, "replicas": pods, "readyReplicas": pods, "availableReplicas": pods,
@@ -326,7 +326,7 @@ impl<'a> Plan<'a> {
         set
     }
 
-    fn container(&self, group: usize) -> Value {
+    fn container(group: usize) -> Value {
         json!({
             "name": "web", "image": format!("registry.example.com/{}:1.{}", Self::name(group), group % 20),
             "ports": [{ "containerPort": 8080, "protocol": "TCP" }],
@@ -347,7 +347,7 @@ impl<'a> Plan<'a> {
         };
         let mut status = json!({
             "name": "web", "ready": !crashing, "started": !crashing, "restartCount": if crashing { 7 } else { drawn % 20 / 19 },
-            "image": self.container(group)["image"], "imageID": "", "state": state,
+            "image": Self::container(group)["image"], "imageID": "", "state": state,
         });
         if crashing {
             status["lastState"] = json!({ "terminated": { "exitCode": 1, "reason": "Error", "startedAt": started, "finishedAt": started } });
@@ -362,7 +362,7 @@ impl<'a> Plan<'a> {
             },
             "spec": {
                 "nodeName": format!("{cluster}-node-1"), "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
-                "serviceAccountName": "default", "containers": [self.container(group)],
+                "serviceAccountName": "default", "containers": [Self::container(group)],
             },
             "status": {
                 "phase": "Running", "qosClass": "Burstable", "startTime": started, "podIP": address, "hostIP": "172.18.0.2",
@@ -381,7 +381,7 @@ impl<'a> Plan<'a> {
         let clusters = self.clusters(group);
         let at = (drawn >> 20) as usize % clusters.len();
         let pods = self.pods(group, at);
-        let app = group < self.world.options.apps && (pods == 0 || drawn >> 40 & 7 == 0);
+        let app = group < self.world.options.apps && (pods == 0 || (drawn >> 40).is_multiple_of(8));
         if !app && pods == 0 {
             return;
         }

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{Stream, TryStreamExt};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use serde_json::Value;
 
@@ -50,13 +50,26 @@ pub(crate) fn refusal(status: &Status) -> Answer {
     value(status.code, &status.to_json())
 }
 
-/// Reads a request's body to its end, up to the limit.
-pub(crate) async fn read(body: Incoming) -> Result<Bytes, Status> {
-    match Limited::new(body, LIMIT).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Status::too_large(LIMIT)),
-        Err(error) => Err(Status::bad_request(format!("unable to read the request's body: {error}"))),
+/// Reads a request's body to its end, up to the limit. What is beyond is thrown away rather than left unread: a client
+/// that is still sending would see its connection break and not the refusal.
+pub(crate) async fn read(mut body: Incoming) -> Result<Bytes, Status> {
+    const PATIENCE: usize = 256 * 1024 * 1024;
+    let (mut kept, mut seen) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| Status::bad_request(format!("unable to read the request's body: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        seen += data.len();
+        if seen <= LIMIT {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = BytesMut::new();
+        }
+        if seen > PATIENCE {
+            break;
+        }
     }
+    if seen > LIMIT { Err(Status::too_large(LIMIT)) } else { Ok(kept.freeze()) }
 }
 
 /// The media type without its parameters; JSON if none is given.

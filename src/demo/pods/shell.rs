@@ -190,12 +190,11 @@ impl Shell {
     fn concatenate(&self, files: &[&str]) -> Done {
         let mut done = Done::default();
         for name in files {
-            match self.file(&self.path(name)) {
-                Some(text) => done.out.push_str(&text),
-                None => {
-                    let _ = writeln!(done.err, "cat: can't open '{name}': No such file or directory");
-                    done.code = 1;
-                }
+            if let Some(text) = self.file(&self.path(name)) {
+                done.out.push_str(&text);
+            } else {
+                let _ = writeln!(done.err, "cat: can't open '{name}': No such file or directory");
+                done.code = 1;
             }
         }
         done
