@@ -4,6 +4,7 @@
 //! Every application has a task of its own, so that a cluster which hangs holds up only what goes there.
 
 mod application;
+mod condition;
 mod dispatch;
 mod health;
 mod merge;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::condition::{available, by_health, condition_of, drop_conditions, put_condition};
 use super::placement;
 use super::render;
 use super::revision::{self, Revision};
@@ -386,45 +387,4 @@ struct Plan {
     steps: Vec<Value>,
     mode: String,
     policies: Vec<Value>,
-}
-
-/// The phase of an application whose workflow has succeeded.
-fn by_health(status: &Value) -> &'static str {
-    let well =
-        |row: &Value| row["healthy"] == true && object::list(row, "/traits").iter().all(|one| one["healthy"] == true);
-    if object::list(status, "/services").iter().all(well) { "running" } else { "unhealthy" }
-}
-
-fn condition_of<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
-    object::list(status, "/conditions").iter().find(|one| one["type"] == kind)
-}
-
-fn put_condition(status: &mut Value, kind: &str, truth: &str, reason: &str, message: &str) {
-    let mut all = object::list(status, "/conditions").to_vec();
-    let mut new = json!({
-        "lastTransitionTime": object::now(),
-        "reason": reason,
-        "status": truth,
-        "type": kind,
-    });
-    if !message.is_empty() {
-        new["message"] = json!(message);
-    }
-    object::put_condition(&mut all, new);
-    object::set(status, &["conditions"], Value::Array(all));
-}
-
-fn available(status: &mut Value, kinds: &[&str]) {
-    for kind in kinds {
-        put_condition(status, kind, "True", "Available", "");
-    }
-}
-
-fn drop_conditions(status: &mut Value, kinds: &[&str]) {
-    let left: Vec<Value> = object::list(status, "/conditions")
-        .iter()
-        .filter(|one| !kinds.contains(&object::text(one, "/type")))
-        .cloned()
-        .collect();
-    object::set(status, &["conditions"], Value::Array(left));
 }
