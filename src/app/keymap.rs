@@ -126,8 +126,11 @@ impl Key {
                 code = KeyCode::Char(char.to_ascii_lowercase());
             }
         }
-        if code == KeyCode::BackTab {
-            modifiers -= KeyModifiers::SHIFT;
+        match code {
+            KeyCode::BackTab => modifiers -= KeyModifiers::SHIFT,
+            // Two presses close together read like one with alt.
+            KeyCode::Esc => modifiers = KeyModifiers::NONE,
+            _ => {}
         }
         Self { code, modifiers }
     }
@@ -272,7 +275,12 @@ impl Keymap {
 
     /// The keys of a line that a table nearer to the view takes for something else.
     pub fn shadowed(&self, view: View, line: &Binding) -> Vec<Key> {
-        line.keys.iter().copied().filter(|key| self.action(view, *key) != Some(line.action)).collect()
+        let nearest = |key: &Key| {
+            let holds =
+                |table: &&View| self.bindings.iter().any(|line| line.view == **table && line.keys.contains(key));
+            view.chain().iter().find(holds).copied()
+        };
+        line.keys.iter().copied().filter(|key| nearest(key) != Some(line.view)).collect()
     }
 
     /// The lines that a view's footer shows, in order.

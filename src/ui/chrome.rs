@@ -155,17 +155,18 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
         }
         Page::Logs(page) => {
             parts.push(Part::dim("logs · "));
-            parts.push(Part::Text(page.pod.to_string(), Tone::Strong));
-            if !page.container.is_empty() {
-                parts.push(Part::dim(format!(" · {}", page.container)));
+            match (page.held(), page.has_ended()) {
+                (Some(new), _) => parts.push(Part::Text(format!("paused, +{new} new"), Tone::Accent)),
+                (None, true) => parts.push(Part::dim("ended")),
+                (None, false) => parts.push(Part::dim("follow")),
             }
             if page.previous {
                 parts.push(Part::Text(" · previous".to_owned(), Tone::Strong));
             }
-            match (page.held(), page.has_ended()) {
-                (Some(new), _) => parts.push(Part::Text(format!(" · paused, +{new} new"), Tone::Accent)),
-                (None, true) => parts.push(Part::dim(" · ended")),
-                (None, false) => parts.push(Part::dim(" · follow")),
+            parts.push(Part::dim(" · "));
+            parts.push(Part::Text(page.pod.to_string(), Tone::Strong));
+            if !page.container.is_empty() {
+                parts.push(Part::dim(format!(" · {}", page.container)));
             }
             if page.ring().gone() > 0 {
                 parts.push(Part::dim(format!(" · first {} let go", page.ring().gone())));

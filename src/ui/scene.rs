@@ -8,11 +8,13 @@ use crate::app::Look;
 
 use super::theme::Theme;
 
+/// A column that has become too wide by more than this shrinks again.
+const SLACK: u16 = 8;
 /// Lists whose widths are kept.
 const LISTS: usize = 64;
 
-/// The theme, and how wide columns have become: they grow with what was shown, so that scrolling does not make them
-/// jump, and begin anew when the screen's size changes.
+/// The theme, and how wide columns have become: they grow with what was shown and shrink only by much at once, so that
+/// scrolling and small changes do not make them jump; they begin anew when the screen's size changes.
 #[derive(Debug)]
 pub struct Scene {
     pub(super) theme: Theme,
@@ -43,7 +45,7 @@ impl Scene {
             widths.resize(now.len(), 0);
         }
         for (width, now) in widths.iter_mut().zip(now) {
-            *width = (*width).max(*now);
+            *width = if *now + SLACK < *width { *now } else { (*width).max(*now) };
         }
         widths.clone()
     }

@@ -646,6 +646,45 @@ fn nothing_that_ages_is_on_an_empty_screen() {
 }
 
 #[test]
+fn only_a_running_step_counts_seconds() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    let wakes = |session: &mut Session| {
+        session.screen(120, 40);
+        session.app.next_tick().unwrap().duration_since(session.now).as_secs()
+    };
+    session.keys(":app helm-hello<enter>");
+    session.pass(10_000);
+    assert!(wakes(&mut session) > 1);
+    session.keys(":app indexer<enter>");
+    session.pass(10_000);
+    assert!(wakes(&mut session) <= 1);
+}
+
+#[test]
+fn what_a_lost_cluster_told_is_dim_and_says_how_old_it_is() {
+    let mut session = Session::estate();
+    session.send(vec![lost("foo", 3)]);
+    session.screen(120, 40);
+    session.keys(":pods<enter>G");
+    let buffer = session.frame(120, 40);
+    let row = (0..40).find(|y| text(&buffer).lines().nth(usize::from(*y)).unwrap().contains("query-7c9-x2")).unwrap();
+    let shown: String = (0..120).map(|x| buffer[(x, row)].symbol()).collect();
+    assert!(shown.contains("? CrashLoopBackOff stale 3m"), "{shown}");
+    let dim = ratatui::style::Modifier::DIM;
+    assert!((0..120).all(|x| buffer[(x, row)].symbol() == " " || buffer[(x, row)].modifier.contains(dim)));
+}
+
+#[test]
+fn two_escapes_close_together_read_like_one_with_alt() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys("A");
+    session.press(KeyCode::Esc, KeyModifiers::ALT);
+    assert_eq!(view(&session), View::Applications);
+}
+
+#[test]
 fn times_are_absolute_on_demand() {
     let mut session = Session::estate();
     session.screen(120, 40);

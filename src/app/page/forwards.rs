@@ -20,7 +20,7 @@ const COLUMNS: &[Column] = &[
     Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 6, drop: 4 },
     Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 8, drop: 9 },
     Column { title: "TARGET", min: 14, max: 60, right: false, narrow: 3, drop: 0 },
-    Column { title: "STATE", min: 14, max: 70, right: false, narrow: 1, drop: 0 },
+    Column { title: "STATE", min: 14, max: 70, right: false, narrow: 12, drop: 0 },
     Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 7 },
 ];
 
@@ -53,6 +53,17 @@ impl Rows for ForwardRows {
             }
             _ => vec![Part::Ago(Some(forward.since), Tone::Dim)],
         }
+    }
+
+    fn narrow_cell(&self, world: &World, key: &ForwardId, column: usize) -> Cell {
+        let mut cell = self.cell(world, key, column);
+        if column == 4
+            && let Some(Part::Text(text, _)) = cell.last_mut()
+            && let Some(end) = text.find(',')
+        {
+            text.truncate(end);
+        }
+        cell
     }
 
     fn health(&self, world: &World, key: &ForwardId) -> Health {

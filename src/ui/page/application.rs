@@ -87,8 +87,10 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
             }
         }
     }
-    let most = area.width / 2;
     for widths in [&mut steps, &mut services, &mut pods] {
+        // The name takes half, or what the others leave.
+        let others: u16 = widths.iter().skip(1).filter(|wide| **wide > 0).map(|wide| wide + 2).sum();
+        let most = area.width.saturating_sub(others + 6).max(area.width / 2);
         if let Some(name) = widths.first_mut() {
             *name = (*name).min(most);
         }

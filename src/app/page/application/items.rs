@@ -302,10 +302,12 @@ pub fn step_time(app: &Application, step: &Step) -> Cell {
 
 /// What a step says, in words; of a gate: its author's prompt.
 pub fn step_message(app: &Application, step: &Step) -> String {
-    if let Some(prompt) = &step.prompt {
+    let is_current = app.workflow_is_current();
+    // The author speaks to the approver: what is approved has no need of it.
+    if let Some(prompt) = step.prompt.as_ref().filter(|_| !is_current || !step.phase.is_done()) {
         return format!("\"{prompt}\"");
     }
-    if !app.workflow_is_current() {
+    if !is_current {
         return String::new();
     }
     if step.phase == StepPhase::Skipped {
