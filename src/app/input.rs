@@ -42,7 +42,10 @@ fn on_key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
         let typed = prompt.on_key(key, &app.world, &app.typed);
         return on_typed(app, typed);
     }
-    let Some(action) = app.keymap.action(app.page().view(), key) else { return Vec::new() };
+    let Some(action) = app.keymap.action(app.page().view(), key) else {
+        app.say(Level::Info, &format!("{key} does nothing here; ? shows the keys"));
+        return Vec::new();
+    };
     let Reaction { taken, wishes } = app.pages.current_mut().on_action(action, &app.world);
     if taken {
         let effects = perform::all(app, wishes);
@@ -131,6 +134,11 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Namespace(digit) => perform::namespace(app, digit),
         Action::Approvals => return app.open_once(Page::approvals),
         Action::Forwards => return app.open_once(Page::forwards),
+        Action::NextPanel | Action::PreviousPanel => app.say(Level::Info, "there is one panel here"),
+        // The page's own, which it did not take.
+        Action::Enter | Action::Approve | Action::Logs | Action::Forward | Action::Stop | Action::Copy => {
+            app.say(Level::Info, "nothing is under the cursor for that");
+        }
         _ => {}
     }
     Vec::new()

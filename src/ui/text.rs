@@ -59,6 +59,23 @@ pub fn cut(text: &str, room: usize, ascii: bool) -> Cow<'_, str> {
     Cow::Owned(format!("{}{mark}", clip(text, room)))
 }
 
+/// Most cells of the end that [`elide`] keeps: a pod's two generated words, `-7d9c6b5f44-x2k4p`.
+const TAIL: usize = 17;
+
+/// Text that takes at most `room` cells; what does not fit is cut in the middle, for names that differ at their end, as
+/// those of one `ReplicaSet`'s pods do.
+pub fn elide(text: &str, room: usize, ascii: bool) -> Cow<'_, str> {
+    let wide = width(text);
+    if wide <= room {
+        return Cow::Borrowed(text);
+    }
+    let mark = if ascii { ">" } else { "…" };
+    let Some(room) = room.checked_sub(1) else { return Cow::Borrowed("") };
+    let end = pan(text, wide - room.div_ceil(2).min(TAIL));
+    let start = clip(text, room - width(&end).min(room));
+    Cow::Owned(format!("{start}{mark}{end}"))
+}
+
 /// Text without its first `skip` cells; a wide character cut through leaves a space.
 pub fn pan(text: &str, skip: usize) -> Cow<'_, str> {
     if skip == 0 {
@@ -125,6 +142,23 @@ mod tests {
             let cut = cut(text, room, false);
             assert_eq!(cut, wanted, "{text} {room}");
             assert!(width(&cut) <= room);
+        }
+    }
+
+    #[test]
+    fn names_keep_their_end_when_the_middle_goes() {
+        let pod = "hello-hello-kubernetes-m88jllscq6-9qlgq";
+        for (text, room, wanted) in [
+            (pod, 39, pod),
+            (pod, 38, "hello-hello-kubernet…-m88jllscq6-9qlgq"),
+            (pod, 20, "hello-hel…scq6-9qlgq"),
+            (pod, 1, "…"),
+            (pod, 0, ""),
+            ("日本語日本語", 6, "日…語"),
+        ] {
+            let elided = elide(text, room, false);
+            assert!(width(&elided) <= room, "{elided}");
+            assert_eq!(elided, wanted, "{room}");
         }
     }
 

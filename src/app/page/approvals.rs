@@ -112,10 +112,12 @@ impl Rows for ApprovalRows {
 
     fn reason(&self, world: &World, key: &GateKey) -> Option<String> {
         let (_, gate) = find(world, key)?;
-        let prompt = gate.prompt.as_deref().map(|prompt| format!("\"{prompt}\""));
+        let prompt = gate.prompt.as_deref();
         // What is wrong with the application matters more to an approver than the prompt.
         let reason = world.standing(&key.app).and_then(|standing| standing.reason.as_deref().map(str::to_owned));
-        match (reason, prompt) {
+        // Of one that merely waits, the prompt is the reason.
+        let reason = reason.filter(|reason| prompt != Some(reason));
+        match (reason, prompt.map(|prompt| format!("\"{prompt}\""))) {
             (Some(reason), Some(prompt)) => Some(format!("{reason} · {prompt}")),
             (reason, prompt) => reason.or(prompt),
         }

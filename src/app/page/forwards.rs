@@ -56,6 +56,11 @@ impl Rows for ForwardRows {
     }
 
     fn narrow_cell(&self, world: &World, key: &ForwardId, column: usize) -> Cell {
+        if let (0, Some(url)) = (column, find(world, *key).and_then(url)) {
+            // The port is what one looks for: the scheme goes first.
+            let address = url.split_once("://").map_or(&*url, |(_, address)| address);
+            return vec![Part::Text(address.to_owned(), Tone::Accent)];
+        }
         let mut cell = self.cell(world, key, column);
         if column == 4
             && let Some(Part::Text(text, _)) = cell.last_mut()

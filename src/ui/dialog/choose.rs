@@ -35,6 +35,7 @@ pub(in crate::ui) fn draw(paint: &mut Paint<'_>, chooser: &Chooser, area: Rect) 
     }
     let room = inner.width.saturating_sub(2);
     let x = inner.x + 1;
+    let shrunk = shrink(&mut widths, room);
     let (plain, dim, bad, cursor) =
         (paint.role(Role::Text), paint.role(Role::Dim), paint.role(Role::Bad), paint.role(Role::Cursor));
     let before = format!("/{}", text::clean(chooser.line.before(), ascii));
@@ -71,9 +72,12 @@ pub(in crate::ui) fn draw(paint: &mut Paint<'_>, chooser: &Chooser, area: Rect) 
             paint.style(Rect::new(inner.x, y, inner.width, 1), over);
         }
         let mut cell_x = x;
-        for (cell, wide) in row.cells.iter().zip(&widths) {
+        for (index, (cell, wide)) in row.cells.iter().zip(&widths).enumerate() {
             let left = inner.right().saturating_sub(cell_x + 1);
-            let cell = text::clean(cell, ascii).into_owned();
+            let mut cell = text::clean(cell, ascii).into_owned();
+            if shrunk == Some(index) {
+                cell = text::elide(&cell, usize::from((*wide).min(left)), ascii).into_owned();
+            }
             paint.put(cell_x, y, (*wide).min(left), &[(cell, plain)], over);
             cell_x = (cell_x + wide + 2).min(inner.right());
         }
@@ -84,3 +88,16 @@ pub(in crate::ui) fn draw(paint: &mut Paint<'_>, chooser: &Chooser, area: Rect) 
     paint.text(x, inner.bottom() - 1, room, "enter choose   type to filter   esc cancel", dim);
     Some((at, inner.y))
 }
+
+/// Narrows the widest column until all fit the room, and says which one: its names are cut in the middle, since those
+/// of pods differ at their end, and a port stands there.
+fn shrink(widths: &mut [u16], room: u16) -> Option<usize> {
+    let total: u16 = widths.iter().map(|wide| wide + 2).sum::<u16>().saturating_sub(2);
+    let over = total.checked_sub(room).filter(|over| *over > 0)?;
+    let (index, wide) = widths.iter_mut().enumerate().max_by_key(|(_, wide)| **wide)?;
+    *wide = wide.saturating_sub(over).max(LEAST);
+    Some(index)
+}
+
+/// Cells that a narrowed column keeps.
+const LEAST: u16 = 12;

@@ -13,6 +13,7 @@ use crate::{
         TWO_COLUMNS, detail,
         paint::{Paint, Run, width},
         table::scroll,
+        text,
         theme::Role,
     },
 };
@@ -87,7 +88,7 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
             }
         }
     }
-    for widths in [&mut steps, &mut services, &mut pods] {
+    for widths in [&mut steps, &mut services] {
         // The name takes half, or what the others leave.
         let others: u16 = widths.iter().skip(1).filter(|wide| **wide > 0).map(|wide| wide + 2).sum();
         let most = area.width.saturating_sub(others + 6).max(area.width / 2);
@@ -96,7 +97,14 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
         }
     }
     let mut widen = |what: &str, now: &[u16]| paint.scene.widen(&format!("{what} of {}", page.app), now);
-    let (steps, services, pods) = (widen("steps", &steps), widen("services", &services), widen("pods", &pods));
+    let (steps, services, mut pods) = (widen("steps", &steps), widen("services", &services), widen("pods", &pods));
+    let last = on_screen
+        .iter()
+        .zip(&cells)
+        .filter(|(item, _)| matches!(item.key, ItemKey::Pod(_)))
+        .filter_map(|(_, row)| row.get(ALIGNED).map(|cell| width(cell)))
+        .max();
+    pod_names(&mut pods, last.unwrap_or(0), area.width);
     for (((item, row), at), y) in on_screen.iter().zip(&cells).zip(offset..).zip(area.y..) {
         let is_cursor = at == page.at();
         let stale = match &item.key {
@@ -122,6 +130,17 @@ fn list(app: &App, paint: &mut Paint<'_>, page: &ApplicationPage, area: Rect, fo
             _ => &[],
         };
         line(paint, page, item, row, widths, Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1), over);
+    }
+}
+
+/// Gives the names of pods what room their other columns leave, and half of the whole at least; `last` is the width of
+/// the column behind the aligned ones.
+fn pod_names(widths: &mut [u16], last: u16, room: u16) {
+    let behind: u16 = widths.iter().skip(1).chain([&last]).filter(|wide| **wide > 0).map(|wide| wide + 2).sum();
+    // A margin on either side; fold and mark in front.
+    let left = room.saturating_sub(behind + 6).max(room / 2);
+    if let Some(name) = widths.first_mut() {
+        *name = (*name).min(left);
     }
 }
 
@@ -165,6 +184,18 @@ fn line(
             None => width(cell),
         };
         let wide = wide.min(left);
+        let elided: Vec<Run>;
+        let cell = if at == 0 && matches!(item.key, ItemKey::Pod(_)) && width(cell) > wide {
+            // Pods of one ReplicaSet differ at their names' end.
+            let ascii = paint.ascii();
+            elided = cell
+                .iter()
+                .map(|(name, style)| (text::elide(name, usize::from(wide), ascii).into_owned(), *style))
+                .collect();
+            &elided
+        } else {
+            cell
+        };
         paint.put(x, area.y, wide, cell, over);
         x += wide + 2;
     }
