@@ -81,7 +81,7 @@ fn workflow_status(workflow: &Node) -> WorkflowStatus {
         app_revision: workflow.text("appRevision"),
         mode: workflow.text("mode"),
         phase: workflow.text("status"),
-        message: without_cue_dump(workflow.str("message")).into(),
+        message: without_cue_dump(workflow.message()).into(),
         suspend: workflow.bool("suspend"),
         terminated: workflow.bool("terminated"),
         finished: workflow.bool("finished"),
@@ -98,7 +98,7 @@ fn service(service: &Node) -> Service {
         .iter()
         // A pending trait (1.11) has not been looked at yet.
         .filter(|item| item.has("healthy") && !item.bool("healthy") && !item.bool("pending"))
-        .map(|item| (item.text("type"), item.text("message")))
+        .map(|item| (item.text("type"), item.message().into()))
         .collect();
     // Their order changes from one reconcile to the next.
     unhealthy_traits.sort();
@@ -107,7 +107,7 @@ fn service(service: &Node) -> Service {
         cluster: ClusterId::named(service.str("cluster")),
         namespace: service.text("namespace"),
         healthy: service.bool("healthy"),
-        message: without_cue_dump(service.str("message")).into(),
+        message: without_cue_dump(service.message()).into(),
         unhealthy_traits,
     }
 }
@@ -126,7 +126,7 @@ fn conditions(status: &Node) -> Vec<Condition> {
             kind: condition.text("type"),
             status: condition.text("status"),
             reason: condition.text("reason"),
-            message: without_cue_dump(condition.str("message")).into(),
+            message: without_cue_dump(condition.message()).into(),
             since: condition.time("lastTransitionTime"),
         })
         .collect()

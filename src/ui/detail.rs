@@ -57,14 +57,17 @@ pub(super) fn wrap(runs: &[Run], room: u16, lines: &mut Vec<Vec<Run>>) {
         let mut rest = run.as_str();
         loop {
             let left = room.saturating_sub(used);
-            if text::width(rest) <= left {
+            // A line is looked at, and no more: text may be long.
+            if text::clip(rest, left).len() == rest.len() {
                 line.push((rest.to_owned(), *style));
                 used += text::width(rest);
                 break;
             }
             let lead = rest.len() - rest.trim_start().len();
-            let first =
-                text::wrap(rest.trim_start(), left.saturating_sub(lead).max(1)).into_iter().next().unwrap_or_default();
+            let ahead = left.saturating_sub(lead).max(1);
+            // Two cells more, so that a word that goes on is seen to.
+            let near = text::clip(rest.trim_start(), ahead + 2);
+            let first = text::wrap(near, ahead).into_iter().next().unwrap_or_default();
             let taken = lead + first.len();
             line.push((rest.get(..taken).unwrap_or_default().to_owned(), *style));
             lines.push(std::mem::take(&mut line));
@@ -86,6 +89,16 @@ mod tests {
     use ratatui::style::Style;
 
     use super::*;
+
+    #[test]
+    fn long_text_costs_its_length_and_no_more() {
+        for text in ["z".repeat(400_000), "日本 ".repeat(100_000)] {
+            let mut lines = Vec::new();
+            wrap(&[(text, Style::new())], 40, &mut lines);
+            // With the whole rest looked at for every line, this would take minutes.
+            assert!(lines.len() >= 10_000, "{}", lines.len());
+        }
+    }
 
     #[test]
     fn values_stand_in_a_column_and_nothing_is_lost() {

@@ -36,7 +36,9 @@ pub fn width(text: &str) -> usize {
 
 /// The beginning of text that takes at most `room` cells.
 pub fn clip(text: &str, room: usize) -> &str {
-    if text.is_ascii() {
+    // No further than it is shown: what stands behind may be long.
+    let bytes = text.as_bytes();
+    if bytes.get(..=room).unwrap_or(bytes).is_ascii() {
         return text.get(..room).unwrap_or(text);
     }
     let mut used = 0;
@@ -72,7 +74,9 @@ pub fn elide(text: &str, room: usize, ascii: bool) -> Cow<'_, str> {
     let mark = if ascii { ">" } else { "…" };
     let Some(room) = room.checked_sub(1) else { return Cow::Borrowed("") };
     let end = pan(text, wide - room.div_ceil(2).min(TAIL));
-    let start = clip(text, room - width(&end).min(room));
+    // Without the space that a wide character cut through leaves.
+    let end = end.trim_start();
+    let start = clip(text, room - width(end).min(room));
     Cow::Owned(format!("{start}{mark}{end}"))
 }
 

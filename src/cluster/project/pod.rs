@@ -70,7 +70,7 @@ pub fn pod(cluster: &ClusterId, object: &Value, owner: PodOwner) -> Option<Pod> 
 fn unschedulable<'v>(status: &Node<'v>) -> Option<&'v str> {
     let unscheduled = |c: &&Node| c.str("type") == "PodScheduled" && c.str("reason") == "Unschedulable";
     let conditions = status.items("conditions");
-    conditions.iter().find(unscheduled).map(|condition| condition.str("message"))
+    conditions.iter().find(unscheduled).map(|condition| condition.message())
 }
 
 fn health(pod: &Node, printed: &Printed, unschedulable: bool) -> Health {
@@ -117,14 +117,14 @@ fn message(status: &Node, unschedulable: Option<&str>) -> String {
             let reason = end.str("reason");
             let space = if reason.is_empty() { "" } else { " " };
             parts.push(format!("exit {}{space}{reason}", end.int("exitCode")));
-            parts.extend(Some(end.str("message")).filter(|words| !words.is_empty()).map(str::to_owned));
+            parts.extend(Some(end.message()).filter(|words| !words.is_empty()).map(str::to_owned));
         }
-        parts.extend(Some(waiting.str("message")).filter(|words| !words.is_empty()).map(str::to_owned));
+        parts.extend(Some(waiting.message()).filter(|words| !words.is_empty()).map(str::to_owned));
         if !parts.is_empty() {
             return parts.join("; ");
         }
     }
-    status.str("message").to_owned()
+    status.message().to_owned()
 }
 
 fn containers(spec: &Node) -> Vec<Container> {

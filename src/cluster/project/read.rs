@@ -10,6 +10,9 @@ use crate::model::key::Text;
 /// Notes kept of one object; more would only repeat.
 const MOST_FAULTS: usize = 16;
 
+/// Bytes that a row keeps of a message: a screenful. Some carry a whole manifest, and rows are many.
+const MOST_MESSAGE: usize = 4096;
+
 /// An object inside an object, or nothing; with its path, for the notes.
 pub(super) struct Node<'v> {
     value: Option<&'v Value>,
@@ -119,6 +122,12 @@ impl<'v> Node<'v> {
     /// A string; empty where there is none.
     pub(super) fn text(&self, key: &str) -> Text {
         self.str(key).into()
+    }
+
+    /// The beginning of the field `message`; empty where there is none.
+    pub(super) fn message(&self) -> &'v str {
+        let message = self.str("message");
+        message.get(..message.floor_char_boundary(MOST_MESSAGE)).unwrap_or(message)
     }
 
     /// A string that is not empty.

@@ -37,7 +37,7 @@ pub(super) fn join(app: &Application, planned: Vec<Step>, status: &Node) -> Vec<
 fn told(item: &Node) -> Step {
     item.require("name");
     item.require("phase");
-    let message = waiting_in_words(without_cue_dump(item.str("message"))).as_ref().into();
+    let message = waiting_in_words(without_cue_dump(item.message())).as_ref().into();
     Step {
         id: item.text("id"),
         name: item.text("name"),
