@@ -31,7 +31,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
     /// The namespace of applications
-    #[arg(short, long, global = true, value_name = "NS")]
+    #[arg(short, long, global = true, value_name = "NS", value_parser = namespace)]
     pub namespace: Option<String>,
     /// All namespaces
     #[arg(short = 'A', long, global = true, conflicts_with = "namespace")]
@@ -325,6 +325,16 @@ fn speed(text: &str) -> Result<f64, String> {
     speed.ok_or_else(|| format!("\"{text}\" is no speed: 1 is real time, 20 is twenty times as fast"))
 }
 
+/// A namespace's name, as Kubernetes takes it (RFC 1123): it becomes part of a path.
+fn namespace(typed: &str) -> Result<String, String> {
+    let fits = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
+    if (1..=63).contains(&typed.len()) && typed.chars().all(fits) && !typed.starts_with('-') && !typed.ends_with('-') {
+        Ok(typed.to_owned())
+    } else {
+        Err("no namespace is called that: small letters, digits and - alone".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,5 +379,12 @@ mod tests {
         assert_eq!(approve.wait, Some(Duration::from_secs(600)));
         let Some(Command::Approve(approve)) = parse("approve a --wait=5s -y").unwrap().command else { panic!() };
         assert_eq!(approve.wait, Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_namespace_stays_within_its_part_of_the_path() {
+        for (typed, taken) in [("default", true), ("team-4", true), ("a/b", false), ("..", false), ("", false), ("-a", false)] {
+            assert_eq!(namespace(typed).is_ok(), taken, "{typed}");
+        }
     }
 }

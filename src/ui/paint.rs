@@ -36,7 +36,7 @@ pub(super) struct Paint<'a> {
 
 impl<'a> Paint<'a> {
     pub(super) fn new(app: &'a App, scene: &'a mut Scene, buffer: &'a mut Buffer) -> Self {
-        scene.begin(buffer.area.as_size());
+        scene.begin(buffer.area.as_size(), app.page().view().as_str());
         Self { scene, world: app.world(), viewports: Viewports::default(), buffer }
     }
 

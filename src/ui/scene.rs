@@ -14,23 +14,24 @@ const SLACK: u16 = 8;
 const LISTS: usize = 64;
 
 /// The theme, and how wide columns have become: they grow with what was shown and shrink only by much at once, so that
-/// scrolling and small changes do not make them jump; they begin anew when the screen's size changes.
+/// scrolling and small changes do not make them jump; they begin anew when the screen's size or the view changes.
 #[derive(Debug)]
 pub struct Scene {
     pub(super) theme: Theme,
     widths: HashMap<String, Vec<u16>>,
     size: Size,
+    view: &'static str,
 }
 
 impl Scene {
     /// A scene of a look.
     pub fn new(look: &Look) -> Self {
-        Self { theme: Theme::new(look), widths: HashMap::new(), size: Size::ZERO }
+        Self { theme: Theme::new(look), widths: HashMap::new(), size: Size::ZERO, view: "" }
     }
 
-    pub(super) fn begin(&mut self, size: Size) {
-        if self.size != size {
-            self.size = size;
+    pub(super) fn begin(&mut self, size: Size, view: &'static str) {
+        if (self.size, self.view) != (size, view) {
+            (self.size, self.view) = (size, view);
             self.widths.clear();
         }
     }
