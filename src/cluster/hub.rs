@@ -276,6 +276,11 @@ fn read(paths: &[PathBuf]) -> Result<Kubeconfig, Error> {
         let next = match Kubeconfig::read_from(path) {
             Ok(next) => next,
             Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == io::ErrorKind::NotFound => continue,
+            // The parser's words do not name the file.
+            Err(KubeconfigError::Parse(source)) => {
+                let message = format!("the kubeconfig {} is not valid YAML: {source}", path.display());
+                return Err(Error::new(Class::Config, message));
+            }
             Err(error) => return Err(unreadable(&error)),
         };
         merged = Some(match merged {
@@ -389,7 +394,7 @@ mod tests {
         assert!(missing.err().unwrap().ends_with("missing does not exist"));
         fs::write(dir.path().join("bad"), "contexts: [").unwrap();
         let bad = load(&Connect { kubeconfig: Some(dir.path().join("bad")), ..Connect::default() });
-        assert!(bad.err().unwrap().starts_with("the kubeconfig is not valid YAML"));
+        assert!(bad.err().unwrap().contains("/bad is not valid YAML"));
     }
 
     #[test]

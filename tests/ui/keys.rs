@@ -721,3 +721,13 @@ fn clusters_lead_to_their_pods() {
     session.send(vec![Delta::Upsert { scope, epoch: 1, row: Row::Pod(row) }]);
     assert!(session.screen(120, 40).contains("query-new"));
 }
+
+#[test]
+fn a_key_that_means_nothing_says_so() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys("z");
+    assert_eq!(notice(&session), "z does nothing here; ? shows the keys");
+    session.keys("<tab>");
+    assert_eq!(notice(&session), "there is one panel here");
+}

@@ -9,7 +9,12 @@ use crate::{
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
-    model::{cluster::LinkState, delta::Query, health::Health, key::ClusterId},
+    model::{
+        cluster::LinkState,
+        delta::{Query, ScopeState},
+        health::Health,
+        key::ClusterId,
+    },
 };
 
 /// The rows: one a cluster.
@@ -82,11 +87,15 @@ impl Rows for ClusterRows {
     }
 
     fn reason(&self, world: &World, key: &ClusterId) -> Option<String> {
-        match world.link(key)? {
-            LinkState::Degraded { reason, .. }
-            | LinkState::Forbidden { reason, .. }
-            | LinkState::Unreachable { reason, .. } => Some(reason.to_string()),
-            LinkState::Connecting { .. } | LinkState::Live { .. } => None,
+        match world.link(key) {
+            Some(
+                LinkState::Degraded { reason, .. }
+                | LinkState::Forbidden { reason, .. }
+                | LinkState::Unreachable { reason, .. },
+            ) => Some(reason.to_string()),
+            // The hub, of which one would ask for the others.
+            _ if *key == ClusterId::local() => others_unknown(world),
+            _ => None,
         }
     }
 
@@ -107,6 +116,18 @@ impl Rows for ClusterRows {
             PODS => SortKey::Number(pods_in(world, key) as i64),
             _ => SortKey::Text(crate::app::table::cell_text(&self.cell(world, key, column)).to_lowercase()),
         }
+    }
+}
+
+/// Why no other clusters are listed, where the hub does not tell of them.
+fn others_unknown(world: &World) -> Option<String> {
+    let (_, state) = world.store.scopes().find(|(scope, _)| scope.query == Query::Clusters)?;
+    match state {
+        ScopeState::Forbidden(why) | ScopeState::Failing(why) => Some(format!("other clusters are not told of: {why}")),
+        ScopeState::NotInstalled => {
+            Some("other clusters are not told of: the hub does not serve virtualclusters".to_owned())
+        }
+        ScopeState::Loading(_) | ScopeState::Live => None,
     }
 }
 

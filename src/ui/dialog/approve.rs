@@ -122,7 +122,7 @@ fn is_lost(state: Option<&LinkState>) -> bool {
 /// How a cluster stands that what follows reaches, and what that means.
 fn link(state: Option<&LinkState>) -> Vec<Part> {
     match state {
-        None => vec![Part::dim("not asked yet")],
+        None => vec![Part::dim("how it stands is not known here")],
         Some(LinkState::Unreachable { since, .. }) => {
             let tone = Tone::Health(Health::Failed);
             vec![
