@@ -383,7 +383,9 @@ mod tests {
 
     #[test]
     fn a_namespace_stays_within_its_part_of_the_path() {
-        for (typed, taken) in [("default", true), ("team-4", true), ("a/b", false), ("..", false), ("", false), ("-a", false)] {
+        for (typed, taken) in
+            [("default", true), ("team-4", true), ("a/b", false), ("..", false), ("", false), ("-a", false)]
+        {
             assert_eq!(namespace(typed).is_ok(), taken, "{typed}");
         }
     }

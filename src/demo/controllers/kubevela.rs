@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_flags_of_a_workflow_are_a_persons_word_and_its_steps_are_not() {
-        let application = json!({"metadata": {"generation": 1}, "status": {"workflow": {"suspend": true, "steps": []}}});
+        let application =
+            json!({"metadata": {"generation": 1}, "status": {"workflow": {"suspend": true, "steps": []}}});
         let mut stepped = application.clone();
         stepped["status"]["workflow"]["steps"] = json!([{"name": "a"}]);
         assert_eq!(pulse(&application), pulse(&stepped));
