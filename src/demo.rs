@@ -224,6 +224,23 @@ impl Estate {
         Ok(done)
     }
 
+    /// Puts a line into a pod's log.
+    pub fn log(&self, cluster: &str, namespace: &str, pod: &str, text: &str) -> Result<(), Error> {
+        let (cluster, namespace, pod) = (cluster.to_owned(), namespace.to_owned(), pod.to_owned());
+        self.perform(&ctl::Command::Log { cluster, namespace, pod, text: text.to_owned() }).map(drop)
+    }
+
+    /// Forgets a cluster's history of changes, so that a watch or a list from before answers 410.
+    pub fn compact(&self, cluster: &str) -> Result<(), Error> {
+        self.perform(&ctl::Command::Compact { cluster: cluster.to_owned() }).map(drop)
+    }
+
+    /// Changes what is added to each request to a member through the gateway.
+    pub fn slow(&self, cluster: &str, latency: Duration) -> Result<(), Error> {
+        let milliseconds = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        self.perform(&ctl::Command::Slow { cluster: cluster.to_owned(), milliseconds }).map(drop)
+    }
+
     /// Waits until every listener does what it was told; some milliseconds, and never long.
     fn settle(&self) {
         let begin = std::time::Instant::now();
