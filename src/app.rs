@@ -1,7 +1,7 @@
 //! Behaviour, pure: keys and messages in, state and effects out.
 //!
 //! [`update()`] takes one message and answers with the work to be done; it performs none. Pages hold their own cursor,
-//! filter and sort; layers lie over them; both answer with wishes that [`perform`] turns into state and effects.
+//! filter and sort; layers lie over them; both answer with wishes that `perform` turns into state and effects.
 
 pub mod burst;
 pub mod command;

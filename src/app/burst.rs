@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Keys within [`WINDOW`] that a person may press.
 const MOST: usize = 3;
-/// Nobody presses more than [`MOST`] keys within this.
+/// Nobody presses more than three keys within this.
 pub const WINDOW: SignedDuration = SignedDuration::from_millis(20);
 
 /// The times of the last keys.

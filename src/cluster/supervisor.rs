@@ -1,6 +1,6 @@
 //! What is watched, for whom, and how many: one task that owns all others.
 //!
-//! Tasks tell it what they find ([`Event`]); it keeps the links, opens and closes the gates that watches wait at, and
+//! Tasks tell it what they find (`Event`); it keeps the links, opens and closes the gates that watches wait at, and
 //! asks for pods where applications deploy to. Dropping the [`Session`] stops everything.
 
 use std::{

@@ -52,7 +52,7 @@ pub struct Application {
     pub conditions: Vec<Condition>,
     /// Who wrote the object last, by `managedFields`.
     pub changed_by: Option<Change>,
-    /// Where the object could not be read as expected ("status.services[1].healthy: not a boolean").
+    /// Where the object could not be read as expected (`status.services[1].healthy: not a boolean`).
     pub malformed: Vec<Text>,
 }
 
