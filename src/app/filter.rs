@@ -33,12 +33,23 @@ enum Test {
     Column { column: usize, test: Box<Self> },
 }
 
-/// What a row shows to a filter.
+/// What a row shows to a filter. Thousands of rows are asked: the text goes into a buffer that is used again.
 pub trait Haystack {
-    /// The text of one column.
-    fn column(&self, column: usize) -> String;
-    /// The text of all columns.
-    fn whole(&self) -> String;
+    /// Adds the text of one column.
+    fn column(&self, column: usize, out: &mut String);
+    /// Adds the text of all columns, with spaces between.
+    fn whole(&self, out: &mut String);
+}
+
+/// A row that is one text.
+impl Haystack for str {
+    fn column(&self, _column: usize, out: &mut String) {
+        out.push_str(self);
+    }
+
+    fn whole(&self, out: &mut String) {
+        out.push_str(self);
+    }
 }
 
 impl Filter {
@@ -67,41 +78,51 @@ impl Filter {
     }
 }
 
-/// Tests rows; holds what fuzzy matching needs between them.
+/// Tests rows; holds what is used again from row to row.
 #[derive(Debug)]
 pub struct Tester<'a> {
     filter: &'a Filter,
     matcher: Option<Matcher>,
-    buffer: Vec<char>,
+    chars: Vec<char>,
+    text: String,
 }
 
 impl<'a> Tester<'a> {
     /// A tester of one filter.
     pub fn new(filter: &'a Filter) -> Self {
-        Self { filter, matcher: None, buffer: Vec::new() }
+        Self { filter, matcher: None, chars: Vec::new(), text: String::new() }
     }
 
     /// Whether a row passes.
-    pub fn passes(&mut self, row: &impl Haystack) -> bool {
+    pub fn passes<H: Haystack + ?Sized>(&mut self, row: &H) -> bool {
         let Some(test) = &self.filter.test else { return true };
         self.test(test, row, None)
     }
 
-    fn test(&mut self, test: &Test, row: &impl Haystack, column: Option<usize>) -> bool {
-        let read = || column.map_or_else(|| row.whole(), |column| row.column(column));
+    fn test<H: Haystack + ?Sized>(&mut self, test: &Test, row: &H, column: Option<usize>) -> bool {
         match test {
-            Test::Text { needle, fold } => {
-                let haystack = read();
-                if *fold { haystack.to_lowercase().contains(needle) } else { haystack.contains(needle) }
+            Test::Not(test) => return !self.test(test, row, column),
+            Test::Column { column, test } => return self.test(test, row, Some(*column)),
+            Test::Text { .. } | Test::Regex(_) | Test::Fuzzy(_) => {}
+        }
+        self.text.clear();
+        match column {
+            Some(column) => row.column(column, &mut self.text),
+            None => row.whole(&mut self.text),
+        }
+        match test {
+            Test::Text { needle, fold: false } => self.text.contains(needle),
+            Test::Text { needle, .. } if self.text.is_ascii() => {
+                self.text.make_ascii_lowercase();
+                self.text.contains(needle)
             }
-            Test::Not(test) => !self.test(test, row, column),
-            Test::Regex(regex) => regex.is_match(&read()),
+            Test::Text { needle, .. } => self.text.to_lowercase().contains(needle),
+            Test::Regex(regex) => regex.is_match(&self.text),
             Test::Fuzzy(pattern) => {
-                let haystack = read();
                 let matcher = self.matcher.get_or_insert_with(|| Matcher::new(Config::DEFAULT));
-                pattern.score(Utf32Str::new(&haystack, &mut self.buffer), matcher).is_some()
+                pattern.score(Utf32Str::new(&self.text, &mut self.chars), matcher).is_some()
             }
-            Test::Column { column, test } => self.test(test, row, Some(*column)),
+            Test::Not(_) | Test::Column { .. } => true,
         }
     }
 }
@@ -180,11 +201,11 @@ mod tests {
     struct Row(&'static [&'static str]);
 
     impl Haystack for Row {
-        fn column(&self, column: usize) -> String {
-            self.0[column].to_owned()
+        fn column(&self, column: usize, out: &mut String) {
+            out.push_str(self.0[column]);
         }
-        fn whole(&self) -> String {
-            self.0.join(" ")
+        fn whole(&self, out: &mut String) {
+            out.push_str(&self.0.join(" "));
         }
     }
 

@@ -120,6 +120,14 @@ pub trait Rows {
     /// Why there is nothing, where there is nothing.
     fn empty(&self, world: &World) -> String;
 
+    /// Adds the text of a row that a filter looks at: that of all columns. Worth writing by hand where there are many rows.
+    fn text(&self, world: &World, key: &Self::Key, out: &mut String) {
+        for column in 0..self.columns().len() {
+            push_text(&self.cell(world, key, column), out);
+            out.push(' ');
+        }
+    }
+
     /// What a column is sorted by; numbers and ages as such, else the text.
     fn sort_key(&self, world: &World, key: &Self::Key, column: usize) -> SortKey {
         let cell = self.cell(world, key, column);
@@ -134,12 +142,16 @@ pub trait Rows {
 /// The text of a cell as filters and the clipboard see it: without marks and ages.
 pub fn cell_text(cell: &Cell) -> String {
     let mut text = String::new();
+    push_text(cell, &mut text);
+    text.trim().to_owned()
+}
+
+fn push_text(cell: &Cell, out: &mut String) {
     for part in cell {
         if let Part::Text(part, _) = part {
-            text.push_str(part);
+            out.push_str(part);
         }
     }
-    text.trim().to_owned()
 }
 
 struct RowText<'a, R: Rows> {
@@ -149,13 +161,12 @@ struct RowText<'a, R: Rows> {
 }
 
 impl<R: Rows> Haystack for RowText<'_, R> {
-    fn column(&self, column: usize) -> String {
-        cell_text(&self.rows.cell(self.world, self.key, column))
+    fn column(&self, column: usize, out: &mut String) {
+        push_text(&self.rows.cell(self.world, self.key, column), out);
     }
 
-    fn whole(&self) -> String {
-        let cells = (0..self.rows.columns().len()).map(|column| self.column(column));
-        cells.collect::<Vec<_>>().join(" ")
+    fn whole(&self, out: &mut String) {
+        self.rows.text(self.world, self.key, out);
     }
 }
 

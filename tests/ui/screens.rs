@@ -387,4 +387,14 @@ fn ten_thousand_rows_format_only_what_is_seen() {
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
     session.keys("G");
     assert!(session.screen(120, 40).contains("app-09999"));
+    // A filter looks at every row again when something changed.
+    session.keys("/app-0777");
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        session.send(vec![pod(("many", "app-00001"), "hello", ("foo", "default", "p"), "Running", Health::Ok)]);
+        session.send(vec![pod(("many", "app-00001"), "hello", ("foo", "default", "p"), "Pending", Health::Pending)]);
+        session.frame(120, 40);
+    }
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    assert!(session.screen(120, 40).contains("10/10000"));
 }

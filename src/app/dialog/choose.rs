@@ -54,12 +54,12 @@ pub struct Row {
 struct Cells<'a>(&'a [String]);
 
 impl Haystack for Cells<'_> {
-    fn column(&self, column: usize) -> String {
-        self.0.get(column).cloned().unwrap_or_default()
+    fn column(&self, column: usize, out: &mut String) {
+        out.extend(self.0.get(column).map(String::as_str));
     }
 
-    fn whole(&self) -> String {
-        self.0.join(" ")
+    fn whole(&self, out: &mut String) {
+        out.push_str(&self.0.join(" "));
     }
 }
 

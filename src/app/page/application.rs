@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     app::{
-        filter::{Filter, Haystack, Tester},
+        filter::{Filter, Tester},
         keymap::Action,
         page::{Reaction, Wish},
         table::cell_text,
@@ -50,18 +50,6 @@ pub struct ApplicationPage {
 
 /// Names for a filter's `name:`; the page's rows have one text.
 const COLUMNS: &[&str] = &[];
-
-struct Text(String);
-
-impl Haystack for Text {
-    fn column(&self, _column: usize) -> String {
-        self.0.clone()
-    }
-
-    fn whole(&self) -> String {
-        self.0.clone()
-    }
-}
 
 impl ApplicationPage {
     /// The page of an application, with the cursor on what needs a person, once that is known.
@@ -157,10 +145,8 @@ impl ApplicationPage {
             let only_not_ok = self.only_not_ok;
             items::keep(&mut all, |item| {
                 let wanted = !only_not_ok || !matches!(item.health, Health::Ok | Health::Pending);
-                wanted
-                    && tester.passes(&Text(
-                        items::cells(world, &self.app, item).iter().map(cell_text).collect::<Vec<_>>().join(" "),
-                    ))
+                let cells = items::cells(world, &self.app, item);
+                wanted && tester.passes(cells.iter().map(cell_text).collect::<Vec<_>>().join(" ").as_str())
             });
         }
         self.items = all;

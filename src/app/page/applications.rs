@@ -105,6 +105,19 @@ impl Rows for ApplicationRows {
         world.why_empty("applications", |query| matches!(query, Query::Applications(_)))
     }
 
+    fn text(&self, world: &World, key: &AppKey, out: &mut String) {
+        let Some(standing) = world.standing(key) else { return };
+        let step = standing.at_step.as_deref().unwrap_or_default();
+        for part in [&*key.namespace, &key.name, &standing.status, step] {
+            out.push_str(part);
+            out.push(' ');
+        }
+        for cluster in &standing.clusters {
+            out.push_str(cluster.cluster.as_str());
+            out.push(' ');
+        }
+    }
+
     fn sort_key(&self, world: &World, key: &AppKey, column: usize) -> SortKey {
         let standing = world.standing(key);
         match column {

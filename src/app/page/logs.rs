@@ -6,7 +6,7 @@ use crate::{
     app::{
         dialog::choose::{Choice, Chooser, Row},
         effect::Effect,
-        filter::{Filter, Haystack, Tester},
+        filter::{Filter, Tester},
         keymap::Action,
         message::StreamId,
         page::{Reaction, Wish},
@@ -44,18 +44,6 @@ pub struct LogPage {
     filter: Filter,
     ended: bool,
     height: usize,
-}
-
-struct Line<'a>(&'a Entry);
-
-impl Haystack for Line<'_> {
-    fn column(&self, _column: usize) -> String {
-        self.whole()
-    }
-
-    fn whole(&self) -> String {
-        self.0.text().to_owned()
-    }
 }
 
 impl LogPage {
@@ -108,7 +96,7 @@ impl LogPage {
     /// The lines to show, at most so many: the last ones, or those up to where the picture is held.
     pub fn window(&self, height: usize) -> Vec<&Entry> {
         let mut tester = Tester::new(&self.filter);
-        let mut passes = |entry: &&Entry| matches!(entry, Entry::Note(..)) || tester.passes(&Line(entry));
+        let mut passes = |entry: &&Entry| matches!(entry, Entry::Note(..)) || tester.passes(entry.text());
         let bottom = self.bottom.unwrap_or(u64::MAX);
         let mut lines: Vec<&Entry> = self.ring.up_to(bottom).filter(&mut passes).take(height).collect();
         lines.reverse();
@@ -197,7 +185,7 @@ impl LogPage {
     fn scroll_up(&mut self, lines: usize) {
         let from = self.bottom.unwrap_or_else(|| self.ring.last_seq());
         let mut tester = Tester::new(&self.filter);
-        let mut up = self.ring.up_to(from).filter(|entry| tester.passes(&Line(entry)));
+        let mut up = self.ring.up_to(from).filter(|entry| tester.passes(entry.text()));
         // Not past the point where the first line stands at the top.
         let at = up.nth(lines).map(Entry::seq);
         let least = self.ring.first_seq() + self.height.saturating_sub(1) as u64;
@@ -207,7 +195,7 @@ impl LogPage {
     fn scroll_down(&mut self, lines: usize) {
         let Some(from) = self.bottom else { return };
         let mut tester = Tester::new(&self.filter);
-        let mut down = self.ring.after(from).filter(|entry| tester.passes(&Line(entry)));
+        let mut down = self.ring.after(from).filter(|entry| tester.passes(entry.text()));
         let at = down.nth(lines.saturating_sub(1)).map(Entry::seq);
         self.bottom = Some(at.unwrap_or_else(|| self.ring.last_seq()));
     }

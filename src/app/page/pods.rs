@@ -112,6 +112,17 @@ impl Rows for PodRows {
         world.why_empty(&what, |query| matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_)))
     }
 
+    fn text(&self, world: &World, key: &PodKey, out: &mut String) {
+        let Some(pod) = Self::pod(world, key) else { return };
+        let owner = &pod.owner;
+        for part in
+            [key.cluster.as_str(), &key.namespace, &owner.app, &owner.component, &key.name, &pod.status, &pod.node]
+        {
+            out.push_str(part);
+            out.push(' ');
+        }
+    }
+
     fn sort_key(&self, world: &World, key: &PodKey, column: usize) -> SortKey {
         let Some(pod) = Self::pod(world, key) else { return SortKey::Number(0) };
         let text = |text: &str| SortKey::Text(text.to_lowercase());
