@@ -1,5 +1,6 @@
 //! The real binary in a terminal, against the estate: what a person would try, and what terminals do to programs.
 #![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
 #[path = "support/terminal.rs"]
 mod terminal;

@@ -54,6 +54,8 @@ pub enum Wish {
     Choose(Box<Chooser>),
     /// The layer on top has done its work.
     Close,
+    /// Leave the program.
+    Leave,
     /// Approve what waits in an application; the step by id where one is meant.
     Approve(AppKey, Option<crate::model::key::Text>),
     /// The log of one of an application's pods.

@@ -50,6 +50,7 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
         Wish::Close => {
             app.layers.pop();
         }
+        Wish::Leave => return vec![Effect::Quit],
         Wish::Approve(key, step) => approve(app, &key, step.as_ref()),
         Wish::LogsOfApp(key) => return logs_of_app(app, &key),
         Wish::LogsOfPod(pod, container) => return logs_of_pod(app, pod, container),

@@ -387,6 +387,13 @@ fn page_keys_know_the_screen() {
 }
 
 #[test]
+fn ctrl_c_leaves_from_help_too() {
+    let mut session = Session::estate();
+    session.keys("?<ctrl-c>");
+    assert_eq!(session.effects(), [Effect::Quit]);
+}
+
+#[test]
 fn what_waits_is_shown_whatever_namespace_is() {
     let mut session = Session::estate();
     session.keys("A");

@@ -36,6 +36,8 @@ impl HelpLayer {
             Some(Action::Top) => self.offset = 0,
             Some(Action::Bottom) => self.offset = last,
             Some(Action::Back | Action::Quit | Action::Help) => return Reaction::wish(Wish::Close),
+            // Nothing is lost here, and it is what the page itself says of the key.
+            Some(Action::QuitNow) => return Reaction::wish(Wish::Leave),
             _ => {}
         }
         self.offset = self.offset.min(last);

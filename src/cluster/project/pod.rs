@@ -70,7 +70,7 @@ pub fn pod(cluster: &ClusterId, object: &Value, owner: PodOwner) -> Option<Pod> 
 fn unschedulable<'v>(status: &Node<'v>) -> Option<&'v str> {
     let unscheduled = |c: &&Node| c.str("type") == "PodScheduled" && c.str("reason") == "Unschedulable";
     let conditions = status.items("conditions");
-    conditions.iter().find(unscheduled).map(|condition| condition.message())
+    conditions.iter().find(unscheduled).map(Node::message)
 }
 
 fn health(pod: &Node, printed: &Printed, unschedulable: bool) -> Health {
