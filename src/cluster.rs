@@ -27,7 +27,9 @@ pub mod request;
 pub mod supervisor;
 
 mod applications;
+mod asking;
 mod clusters;
+mod descriptors;
 mod interest;
 mod lines;
 mod link;

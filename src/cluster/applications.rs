@@ -7,10 +7,11 @@ use tokio::sync::mpsc;
 
 use super::{
     Error,
+    asking::Asking,
     interest::Interest,
     project::{self, Meta},
     supervisor::Event,
-    watch::{Asking, Change, Projection, Question},
+    watch::{Change, Projection, Question},
 };
 use crate::model::{
     delta::{Query, Row, Scope},

@@ -7,10 +7,11 @@ use serde_json::value::RawValue;
 use tokio::time::sleep;
 
 use super::{
+    asking::Asking,
     error::{Class, Error},
     project, request,
     supervisor::Event,
-    watch::{Asking, read},
+    watch::read,
 };
 use crate::model::{
     cluster::Cluster,

@@ -18,14 +18,17 @@ use tokio::{
 
 use super::{
     error::{Class, Error},
-    lines::{self, Line, Lines},
+    lines::{self, Lines},
     request::{self, escape},
     watch::jitter_around,
 };
-use crate::model::{
-    log::{LogEvent, LogLine, LogRequest},
-    text::printable,
-};
+use crate::model::log::{LogEvent, LogRequest};
+
+mod container;
+mod line;
+
+use container::{Container, State};
+use line::parse;
 
 /// The longest line that is told whole, in bytes.
 const LINE_BYTES: usize = 64 * 1024;
@@ -307,174 +310,4 @@ fn resumed_words(broken: &Break) -> String {
     let missing = now.as_second().saturating_sub(broken.at.as_second()).max(1);
     let time = Zoned::new(now, jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
     format!("resumed {time}, {missing} s may be missing ({})", broken.reason)
-}
-
-/// "2026-11-23T10:41:07.123456789Z text" → its parts; a line that does not begin with a time is text alone.
-fn parse(line: &Line) -> LogLine {
-    let text = String::from_utf8_lossy(&line.bytes);
-    let (time, text) = match text.split_once(' ') {
-        Some((time, rest)) => match time.parse::<Timestamp>() {
-            Ok(time) => (Some(time), rest),
-            Err(_) => (None, &*text),
-        },
-        // The kubelet writes an empty line as its time alone.
-        None => text.parse::<Timestamp>().map_or((None, &*text), |time| (Some(time), "")),
-    };
-    LogLine { time, text: harmless(text).into(), cut: line.cut }
-}
-
-/// Text with SGR colours kept and every other control character shown escaped; tabs become spaces.
-fn harmless(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['\x1b', '\t']) {
-        clean.push_str(&printable(&rest[..at]));
-        rest = &rest[at..];
-        if let Some(after) = rest.strip_prefix('\t') {
-            clean.push_str("    ");
-            rest = after;
-        } else if let Some(length) = sgr(rest) {
-            clean.push_str(&rest[..length]);
-            rest = &rest[length..];
-        } else {
-            clean.push_str(&printable(&rest[..1]));
-            rest = &rest[1..];
-        }
-    }
-    clean.push_str(&printable(rest));
-    clean
-}
-
-/// The length of the SGR sequence that a text begins with.
-fn sgr(text: &str) -> Option<usize> {
-    let parameters = text.strip_prefix("\x1b[")?;
-    let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';' || c == ':'))?;
-    // Longer ones are not colours but mischief.
-    (parameters[end..].starts_with('m') && end <= 32).then_some(2 + end + 1)
-}
-
-/// One container as its pod's status tells of it.
-struct Container {
-    state: State,
-    restarts: Option<u64>,
-    last_exit: Option<String>,
-}
-
-enum State {
-    Running,
-    /// Over for good: why.
-    Ended(String),
-    /// To start, or to start again: what it waits for.
-    Restarting(String),
-}
-
-impl Container {
-    fn of(pod: &Value, name: &str) -> Self {
-        let status = pod.get("status").unwrap_or(&Value::Null);
-        let of_kind = |kind: &str| status.get(kind).and_then(Value::as_array).cloned().unwrap_or_default();
-        let all: Vec<Value> = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"]
-            .iter()
-            .flat_map(|kind| of_kind(kind))
-            .collect();
-        let found = if name.is_empty() {
-            all.first()
-        } else {
-            all.iter().find(|status| status.get("name").and_then(Value::as_str) == Some(name))
-        };
-        let deleting = pod.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string);
-        let phase = status.get("phase").and_then(Value::as_str).unwrap_or_default();
-        let over = matches!(phase, "Succeeded" | "Failed");
-        let Some(found) = found else {
-            let state =
-                if over { State::Ended(phase.to_lowercase()) } else { State::Restarting("not started yet".into()) };
-            return Self { state, restarts: None, last_exit: None };
-        };
-        let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str).unwrap_or("Always");
-        let state = if let Some(ended) = found.pointer("/state/terminated") {
-            let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
-            let comes_back = !over && !deleting && (policy == "Always" || (policy == "OnFailure" && code != 0));
-            if comes_back {
-                State::Restarting(format!("restart{}", exit_words(ended)))
-            } else if code == 0 {
-                State::Ended("completed".into())
-            } else {
-                State::Ended(format!("failed{}", exit_words(ended)))
-            }
-        } else if let Some(waiting) = found.pointer("/state/waiting") {
-            let reason = waiting.get("reason").and_then(Value::as_str).unwrap_or("waiting to start");
-            State::Restarting(printable(reason).into_owned())
-        } else if over {
-            State::Ended(phase.to_lowercase())
-        } else {
-            State::Running
-        };
-        Self {
-            state,
-            restarts: found.get("restartCount").and_then(Value::as_u64),
-            last_exit: found.pointer("/lastState/terminated").map(exit_words),
-        }
-    }
-}
-
-/// " (exit code 137, OOMKilled)".
-fn exit_words(ended: &Value) -> String {
-    let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
-    match ended.get("reason").and_then(Value::as_str) {
-        Some(reason) if !matches!(reason, "Error" | "Completed") => {
-            format!(" (exit code {code}, {})", printable(reason))
-        }
-        _ => format!(" (exit code {code})"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(text: &str) -> LogLine {
-        parse(&Line { bytes: Bytes::copy_from_slice(text.as_bytes()), cut: false })
-    }
-
-    #[test]
-    fn a_lines_time_is_parsed_off() {
-        let parsed = line("2026-11-23T10:41:07.123456789Z GET / 200");
-        assert_eq!(parsed.time, Some("2026-11-23T10:41:07.123456789Z".parse().unwrap()));
-        assert_eq!(&*parsed.text, "GET / 200");
-        let parsed = line("2026-11-23T10:41:07Z");
-        assert_eq!((&*parsed.text, parsed.time.is_some()), ("", true));
-        assert_eq!(&*line("unable to retrieve container logs").text, "unable to retrieve container logs");
-    }
-
-    #[test]
-    fn colours_stay_and_everything_else_is_shown() {
-        assert_eq!(harmless("\x1b[1;31mred\x1b[0m"), "\x1b[1;31mred\x1b[0m");
-        for text in ["\x1b]0;title\x07", "\x1b[2J", "\x1b[?1049h", "a\rb", "\u{9b}31m", "\x1b[31"] {
-            assert!(!harmless(text).contains(['\x1b', '\x07', '\r', '\u{9b}']), "{text:?}");
-        }
-        assert_eq!(harmless("a\tb"), "a    b");
-    }
-
-    #[test]
-    fn bytes_that_are_not_text_are_shown_as_such() {
-        let parsed = parse(&Line { bytes: Bytes::from_static(b"2026-11-23T10:41:07Z \xff\xfe!"), cut: true });
-        assert_eq!(&*parsed.text, "\u{fffd}\u{fffd}!");
-        assert!(parsed.cut);
-    }
-
-    #[test]
-    fn a_containers_end_is_told_apart_from_its_restart() {
-        let pod = |policy: &str, code: i64| {
-            serde_json::json!({
-                "spec": {"restartPolicy": policy},
-                "status": {"containerStatuses": [{"name": "a", "restartCount": 2,
-                    "state": {"terminated": {"exitCode": code, "reason": "Error"}}}]},
-            })
-        };
-        let state = |pod| Container::of(&pod, "a").state;
-        assert!(matches!(state(pod("Never", 0)), State::Ended(why) if why == "completed"));
-        assert!(matches!(state(pod("Never", 3)), State::Ended(why) if why == "failed (exit code 3)"));
-        assert!(matches!(state(pod("Always", 0)), State::Restarting(_)));
-        assert!(matches!(state(pod("OnFailure", 1)), State::Restarting(_)));
-        assert!(matches!(state(serde_json::json!({"status": {}})), State::Restarting(_)));
-    }
 }

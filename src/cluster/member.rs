@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
+    asking::{Asking, Gate},
     link::Link,
     pods::{self, LabelledPods},
     release::{self, ReleasePods},
     supervisor::Event,
-    watch::{Asking, Gate, Projection, Question, Watch},
+    watch::{Projection, Question, Watch},
 };
 use crate::model::{
     cluster::LinkState,

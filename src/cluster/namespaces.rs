@@ -5,11 +5,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    project::Meta,
-    request,
-    watch::{Asking, read},
-};
+use super::{asking::Asking, project::Meta, request, watch::read};
 use crate::model::key::Text;
 
 /// Namespaces that are watched one by one at most: each is a socket.

@@ -10,14 +10,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{
-    error::Class,
-    jitter,
-    link::Probed,
-    request,
-    supervisor::Event,
-    watch::{Gate, jitter_around},
-};
+use super::{asking::Gate, error::Class, jitter, link::Probed, request, supervisor::Event, watch::jitter_around};
 use crate::model::key::ClusterId;
 
 /// Between probes of a cluster that answers.

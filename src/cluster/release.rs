@@ -16,11 +16,12 @@ use serde_json::{Value, value::RawValue};
 use tokio::time::Instant;
 
 use super::{
+    asking::Asking,
     error::{Class, Error},
     pods::APP_NAME,
     project::{self, Meta, helm_release, pod_owner},
     request::{self, escape},
-    watch::{Asking, Change, Projection, Question, read},
+    watch::{Change, Projection, Question, read},
 };
 use crate::model::{
     delta::{Query, Row, Scope},

@@ -18,7 +18,9 @@ use tokio::{
 
 use super::{
     applications::{self, Applications},
+    asking::{Asking, Gate, Permits},
     clusters::{self, Polled},
+    descriptors,
     feed::Feed,
     hub::Hub,
     interest::{Interest, Place},
@@ -26,7 +28,6 @@ use super::{
     member::{Member, Task, Wanted},
     namespaces,
     probe::Probe,
-    watch::{Asking, Gate, Permits},
 };
 use crate::model::{
     cluster::Cluster,
@@ -40,8 +41,6 @@ const LISTS: usize = 16;
 const GATHER: Duration = Duration::from_millis(100);
 /// How long after a fault of its own a question is asked again.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
-/// File descriptors asked for: every watch is a socket.
-const DESCRIPTORS: u64 = 65_536;
 
 /// In which namespaces Applications are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub struct Session {
 impl Session {
     /// Starts watching: returns at once, whether or not the hub answers. Needs a tokio runtime.
     pub fn start(hub: Hub, scope: NamespaceScope, feed: Feed) -> Self {
-        raise_descriptors();
+        descriptors::raise();
         let (resync, resyncs) = watch::channel(0);
         let (settled_to, settled) = watch::channel(false);
         let supervisor = Supervisor::new(hub.clone(), scope, feed, resyncs, settled_to);
@@ -471,16 +470,3 @@ impl Supervisor {
 
 /// Clusters are told by differences, so that a quiet estate is quiet: their list has one epoch.
 const EPOCH: Epoch = 1;
-
-/// Raises the soft limit of file descriptors towards the hard one; what cannot be raised stays as it is.
-fn raise_descriptors() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(DESCRIPTORS, |hard| hard.min(DESCRIPTORS));
-    if limit.current.is_some_and(|soft| soft < wanted) {
-        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
-        if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::debug!(%error, "the limit of open files stays as it is");
-        }
-    }
-}

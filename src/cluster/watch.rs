@@ -3,40 +3,26 @@
 //! Objects are projected one by one, from their bytes, inside the task: one that cannot be read fails nothing, and
 //! none is kept. While its cluster's link is down a question waits; what the API refuses is asked again slowly.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
-use kube::Client;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
-use tokio::{
-    sync::{Semaphore, mpsc, watch},
-    time::{Instant, sleep, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
+    asking::Asking,
     error::{Class, Error},
     jitter, lines,
     request::{self, escape},
     supervisor::Event,
 };
-use crate::cluster::feed::Feed;
 use crate::model::{
     delta::{Delta, Epoch, Row, Scope, ScopeState},
-    key::{ClusterId, RowKey},
+    key::RowKey,
 };
 
 /// Objects a page asks for.
 const PAGE: usize = 250;
-/// The largest page taken; a larger one is asked for in smaller pages.
-const PAGE_BYTES: usize = 64 * 1024 * 1024;
-/// Time that a page may take.
-const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 /// The largest event taken; etcd's own objects end at 1.5 MiB.
 const EVENT_BYTES: usize = 8 * 1024 * 1024;
 /// Time after which the server is asked to end a watch, so that a connection that died silently is noticed.
@@ -47,59 +33,6 @@ const WATCH_MARGIN: Duration = Duration::from_secs(10);
 const PARKED: Duration = Duration::from_secs(30);
 /// Back-off after failures: from … to.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
-
-/// Whether a cluster may be asked. Counts up each time the cluster comes back: what was open before is then suspect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Gate {
-    pub(crate) up: bool,
-    /// Whether it is closed because the cluster answers, and refuses.
-    pub(crate) refused: bool,
-    pub(crate) returns: u64,
-}
-
-/// Lists that may run at once: in one cluster, and in all.
-#[derive(Clone)]
-pub(crate) struct Permits {
-    cluster: Arc<Semaphore>,
-    all: Arc<Semaphore>,
-}
-
-impl Permits {
-    /// Permits of a cluster under those of all.
-    pub(crate) fn under(all: &Arc<Semaphore>) -> Self {
-        Self { cluster: Arc::new(Semaphore::new(2)), all: Arc::clone(all) }
-    }
-}
-
-/// What every question in a cluster shares.
-#[derive(Clone)]
-pub(crate) struct Asking {
-    pub(crate) cluster: ClusterId,
-    pub(crate) client: Client,
-    pub(crate) gate: watch::Receiver<Gate>,
-    pub(crate) permits: Permits,
-    pub(crate) feed: Feed,
-    pub(crate) events: mpsc::UnboundedSender<Event>,
-    pub(crate) resync: watch::Receiver<u64>,
-    pub(crate) epochs: Arc<AtomicU64>,
-    pub(crate) deadline: Duration,
-}
-
-impl Asking {
-    /// Waits until the cluster answers probes.
-    pub(crate) async fn up(&mut self) {
-        // The sender lives as long as the supervisor, and this task no longer than that.
-        let _ = self.gate.wait_for(|gate| gate.up).await;
-    }
-
-    /// An answer under the permits: taken while the link is up, released when the answer is read.
-    pub(crate) async fn list(&mut self, uri: &str, accept: &str) -> Result<bytes::Bytes, Error> {
-        self.up().await;
-        let _cluster = self.permits.cluster.acquire().await;
-        let _all = self.permits.all.acquire().await;
-        request::get(&self.client, uri, accept, PAGE_BYTES, PAGE_DEADLINE).await
-    }
-}
 
 /// What is asked.
 #[derive(Clone, Debug)]
