@@ -2,6 +2,8 @@
 
 mod approve;
 mod args;
+#[cfg(feature = "demo")]
+mod ctl;
 mod dashboard;
 #[cfg(feature = "demo")]
 mod demo;

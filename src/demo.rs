@@ -65,6 +65,8 @@ pub struct Options {
     pub churn: f64,
     /// Log lines per second of a running container, before `speed`.
     pub log_rate: f64,
+    /// A scenario of one's own, placed after the embedded ones.
+    pub scenario: Option<std::path::PathBuf>,
     /// Events each kind of a cluster remembers for watches; a watch from before answers 410.
     pub history: usize,
 }
@@ -82,6 +84,7 @@ impl Default for Options {
             pods: 0,
             churn: 0.0,
             log_rate: 1.5,
+            scenario: None,
             history: 4096,
         }
     }

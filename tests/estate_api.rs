@@ -537,6 +537,24 @@ async fn a_synthetic_estate_changes_as_it_is_told() {
 }
 
 #[tokio::test]
+async fn a_scenario_of_ones_own_stands_in_the_estate() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.yaml");
+    let text =
+        "cluster: foo\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: default}\ndata: {a: b}\n";
+    std::fs::write(&path, text).unwrap();
+    let options = |path: &std::path::Path| Options { empty: true, scenario: Some(path.into()), ..Options::default() };
+    let estate = Estate::start(options(&path)).unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(estate.client(MEMBER).await.unwrap());
+    assert_eq!(maps.get("mine").await.unwrap().data.unwrap()["a"], "b");
+    std::fs::write(&path, text.replace("v1", "v7")).unwrap();
+    let unknown = Estate::start(options(&path)).unwrap_err();
+    assert_eq!(unknown.to_string(), "the estate does not serve ConfigMap of v7");
+    let absent = Estate::start(options(&folder.path().join("absent"))).unwrap_err();
+    assert!(absent.to_string().starts_with("cannot read"), "{absent}");
+}
+
+#[tokio::test]
 async fn what_is_too_much_is_refused() {
     let estate = estate();
     let client = estate.client(HUB).await.unwrap();

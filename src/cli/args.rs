@@ -264,7 +264,11 @@ impl std::str::FromStr for Port {
 /// `lateen demo`
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Demo {
+    /// What to do to an estate that runs already
+    #[command(subcommand)]
+    pub command: Option<DemoCommand>,
     /// Run the estate alone, until SIGINT or SIGTERM; prints `ready KUBECONFIG` when it can be used
     #[arg(long)]
     pub serve: bool,
@@ -301,6 +305,17 @@ pub(super) struct Demo {
     /// The same seed gives the same estate
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// A scenario of one's own, beside what the estate opens with: objects as YAML, each with its `cluster`
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+}
+
+/// `lateen demo …`
+#[cfg(feature = "demo")]
+#[derive(Debug, Subcommand)]
+pub(super) enum DemoCommand {
+    /// Disturb a running estate; --kubeconfig FILE says which
+    Ctl(super::ctl::Ctl),
 }
 
 /// `10s`, `1m30s`, `2h`, or a number of seconds.

@@ -5,7 +5,7 @@ use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path, tim
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    args::{Demo, Global},
+    args::{Demo, DemoCommand, Global},
     dashboard,
     failure::{Failure, code},
     stdout::{self, Reader, Stdout},
@@ -13,7 +13,10 @@ use super::{
 use crate::demo::{Estate, Options};
 
 /// Starts the estate, and shows or serves it.
-pub(super) async fn run(global: Global, demo: Demo) -> Result<u8, Failure> {
+pub(super) async fn run(global: Global, mut demo: Demo) -> Result<u8, Failure> {
+    if let Some(DemoCommand::Ctl(ctl)) = demo.command.take() {
+        return super::ctl::run(&global, ctl).await;
+    }
     if !demo.serve {
         // Before anything is started: an estate that nobody sees is of no use.
         crate::runtime::console::check().map_err(|unfit| {
@@ -32,6 +35,7 @@ fn start(demo: &Demo) -> Result<Estate, Failure> {
         latency: Duration::from_millis(demo.latency),
         empty: demo.empty,
         seed: demo.seed,
+        scenario: demo.scenario.clone(),
         clusters: demo.clusters,
         apps: demo.apps,
         pods: demo.pods,

@@ -41,6 +41,12 @@ pub(crate) fn place(world: &World) -> Result<(), Error> {
     for (cluster, object) in scenario::embedded(empty, &fill)? {
         put(world, &cluster, object)?;
     }
+    if let Some(path) = &world.options.scenario {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        for (cluster, object) in scenario::parse(&path.display().to_string(), &text, &fill)? {
+            put(world, &cluster, object)?;
+        }
+    }
     Ok(())
 }
 

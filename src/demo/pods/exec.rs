@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::forward::{Handshake, gone, socket};
+use super::forward::{Handshake, gone, goodbye, socket};
 use super::shell::{Done, GREETING, Shell};
 use crate::demo::api::{Answer, Call, Target};
 use crate::demo::kinds;
@@ -88,7 +88,7 @@ async fn run(
             frame.extend_from_slice(status.to_string().as_bytes());
             // Whoever has left does not want to know.
             let _ = socket.send(Message::Binary(Bytes::from(frame))).await;
-            let _ = socket.close(None).await;
+            let _ = socket.close(Some(goodbye())).await;
             return;
         }
         let pause = session.pending.as_ref().map(|(until, _)| *until);

@@ -12,7 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 use super::page::{self, Page};
 use crate::demo::api::{self, Answer, Call, Target};
@@ -124,6 +125,11 @@ pub(crate) async fn socket(upgrade: OnUpgrade, cluster: &Cluster) -> Option<WebS
     Some(WebSocketStream::from_raw_socket(stream, Role::Server, None).await)
 }
 
+/// An end that is meant: kubectl takes any other for a failure.
+pub(crate) fn goodbye() -> CloseFrame {
+    CloseFrame { code: CloseCode::Normal, reason: "".into() }
+}
+
 impl Session {
     async fn run(self, upgrade: OnUpgrade) {
         let Some(socket) = socket(upgrade, &self.cluster).await else { return };
@@ -137,7 +143,7 @@ impl Session {
                 }
             }
             // All ports ended, and with them the connection; the client may be gone already.
-            let _ = sink.send(Message::Close(None)).await;
+            let _ = sink.send(Message::Close(Some(goodbye()))).await;
             let _ = sink.close().await;
         });
         let pod =
