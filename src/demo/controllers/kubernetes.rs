@@ -49,6 +49,12 @@ impl Controller for Kubernetes {
                     })
                     .filter_map(|service| reconciler::key(service)),
             ),
+            "ReplicaSet" => keys.extend(
+                mirror
+                    .of(&api::POD, object::namespace(object))
+                    .filter(|pod| object::owned_by(pod, object))
+                    .filter_map(|pod| reconciler::key(pod)),
+            ),
             "Deployment" => keys.extend(
                 mirror
                     .of(&api::REPLICA_SET, object::namespace(object))

@@ -331,8 +331,9 @@ async fn perform(
             let done = cluster.delete(&kind, object::namespace(&object), object::name(&object), grace).await;
             match done {
                 Ok(()) => {
-                    // With a grace period the object stays until its end: the watch will tell.
-                    let stays = grace != Some(0) && kind == api::POD;
+                    // With a grace period or a finalizer the object stays until its end: the watch will tell.
+                    let stays = (grace != Some(0) && kind == api::POD)
+                        || !object::list(&object, "/metadata/finalizers").is_empty();
                     if let Some(key) = key(&object).filter(|_| !stays) {
                         mirror.deleted.insert(object::uid(&object).to_owned());
                         mirror.remove(&key);

@@ -3,7 +3,8 @@
 //! What a container does is read from its spec, so that bad days can be had on demand:
 //! * an image whose registry ends in `.example` or `.invalid`, or that says `does-not-exist`, cannot be pulled;
 //! * the command `false`, or a shell's `exit N`, ends at once; the environment variable `EXIT_AFTER_SECONDS`
-//!   lets it live that long the first time (every later start fails at once).
+//!   lets it live that long the first time, counted from when all of its ReplicaSet are ready, so that a delivery
+//!   which waits for them succeeds (every later start fails at once).
 
 use std::time::Duration;
 
@@ -121,6 +122,13 @@ fn run(pod: &Object, round: &mut Round<'_>) {
     round.status(&api::POD, pod, status);
 }
 
+/// Whether the ReplicaSet that a pod belongs to has all its pods ready; a pod of its own stands for itself.
+fn all_ready(pod: &Object, round: &Round<'_>) -> bool {
+    let owner = object::controller(pod).map(|owner| object::text(owner, "/name"));
+    let set = owner.and_then(|name| round.mirror.get(&api::REPLICA_SET, object::namespace(pod), name));
+    set.is_none_or(|set| set["status"]["readyReplicas"] == set["spec"]["replicas"])
+}
+
 fn created(container: &Value) -> Value {
     json!({
         "name": container["name"],
@@ -141,6 +149,7 @@ fn step(pod: &Object, container: &Value, status: &Value, round: &mut Round<'_>) 
     let stage = |what: &str| format!("{name}/{what}/{restarts}");
     if status["state"]["running"].is_object() {
         if let Some((code, life)) = fate(container, restarts)
+            && (life <= SHORT_RUN || restarts > 0 || all_ready(pod, round))
             && round.elapsed(pod, &stage("life"), life)
         {
             return ended(pod, name, code, status, round);
