@@ -298,6 +298,19 @@ async fn a_question_that_fails_degrades_the_link_and_is_asked_again() {
 }
 
 #[tokio::test]
+async fn one_answer_waits_a_moment_for_a_server_that_has_just_started() {
+    let server = Scripted::start(|asked, number| match asked.path.as_str() {
+        APPS if !asked.is_watch() && number == 0 => status(429, "storage is (re)initializing"),
+        APPS if !asked.is_watch() => list("1", &[app("a", "1")]),
+        _ => plain(asked),
+    })
+    .await;
+    let collected = collect(server.hub(), NamespaceScope::all([]), PATIENCE).await;
+    assert_eq!(collected.incomplete, []);
+    assert_eq!(names(&collected.deltas), ["a"]);
+}
+
+#[tokio::test]
 async fn pods_of_a_release_are_found_by_their_owner() {
     let pod = |name: &str, owner: &str, hash: &str| {
         json!({"metadata": {"namespace": "default", "name": name, "uid": name, "labels": {"pod-template-hash": hash},

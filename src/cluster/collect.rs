@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     feed,
@@ -14,6 +14,10 @@ use crate::model::{
     delta::{Delta, Query, Scope, ScopeState},
     key::{ClusterId, Text},
 };
+
+/// How long a question that fails on a cluster that answers is given to succeed after all: an API server that has just
+/// started refuses with 429 for a moment.
+const SECOND_CHANCE: Duration = Duration::from_secs(3);
 
 /// What could be learnt within the time given.
 #[derive(Debug, Default)]
@@ -27,9 +31,18 @@ pub struct Collected {
 /// Asks for everything once. `deadline` bounds it all; what has not answered by then is incomplete.
 pub async fn collect(hub: Hub, scope: NamespaceScope, deadline: Duration) -> Collected {
     let (feed, mut reader) = feed::channel();
+    let begun = Instant::now();
     let session = Session::start(hub, scope, feed);
     let in_time = timeout(deadline, session.settled()).await.is_ok();
-    let deltas = reader.take(usize::MAX);
+    let mut deltas = reader.take(usize::MAX);
+    let patience = SECOND_CHANCE.min(deadline.saturating_sub(begun.elapsed()));
+    // Over when nothing fails any more, or the time is: what is known by then is the answer.
+    let _ = timeout(patience, async {
+        while fails(&deltas) && reader.changed().await {
+            deltas.extend(reader.take(usize::MAX));
+        }
+    })
+    .await;
     drop(session);
     let mut links: BTreeMap<ClusterId, &LinkState> = BTreeMap::new();
     let mut scopes: BTreeMap<&Scope, &ScopeState> = BTreeMap::new();
@@ -63,6 +76,23 @@ pub async fn collect(hub: Hub, scope: NamespaceScope, deadline: Duration) -> Col
         incomplete.entry(scope.cluster.clone()).or_insert(reason);
     }
     Collected { deltas, incomplete: incomplete.into_iter().collect() }
+}
+
+/// Whether a question fails that is asked of a cluster which answers.
+fn fails(deltas: &[Delta]) -> bool {
+    let (mut current, mut failing) = (BTreeMap::new(), BTreeMap::new());
+    for delta in deltas {
+        match delta {
+            Delta::Link { cluster, state } => drop(current.insert(cluster, state.is_current())),
+            // Loading here is a list that failed and is asked for again.
+            Delta::Asked { scope, state } => {
+                failing.insert(scope, matches!(state, ScopeState::Failing(_) | ScopeState::Loading(_)));
+            }
+            Delta::Dropped { scope } => drop(failing.remove(scope)),
+            _ => {}
+        }
+    }
+    failing.iter().any(|(scope, fails)| *fails && current.get(&scope.cluster) == Some(&true))
 }
 
 /// Whether a question asks for one namespace what the other asks for all.
