@@ -120,6 +120,7 @@ pub(crate) fn answer(call: &Call, target: &api::Target) -> Result<Answer, Status
         request,
         speech,
         rate,
+        asked: Timestamp::now(),
     };
     let pieces = stream::unfold(follower, |mut follower| async move {
         follower.next().await.map(|piece| (Ok::<_, io::Error>(piece), follower))
@@ -172,6 +173,8 @@ struct Follower {
     request: Request,
     speech: Speech,
     rate: f64,
+    /// When it was asked for: what is not followed ends here, or a tail would grow while it is read.
+    asked: Timestamp,
     appended: watch::Receiver<()>,
     pods: watch::Receiver<()>,
     /// All lines up to here were sent.
@@ -185,7 +188,7 @@ impl Follower {
     async fn next(&mut self) -> Option<Bytes> {
         while !self.over && self.left > 0 {
             self.appended.borrow_and_update();
-            let lines = self.lines(Timestamp::now());
+            let lines = self.lines(if self.request.follow { Timestamp::now() } else { self.asked });
             if !lines.is_empty() {
                 return Some(self.write(&lines));
             }
