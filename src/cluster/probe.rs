@@ -21,8 +21,16 @@ const WHILE_LOST: Duration = Duration::from_secs(2);
 const WHILE_REFUSED: Duration = Duration::from_secs(30);
 /// Time for an answer.
 const DEADLINE: Duration = Duration::from_secs(3);
+/// A failure that takes less is quick.
+const QUICK: Duration = Duration::from_secs(1);
 /// How much later a quick failure is looked at again before it counts: a pooled connection may just have been closed.
 const SECOND_LOOK: Duration = Duration::from_millis(300);
+
+/// A loss is said within 10 s, also where the cluster dies just after it answered and the second look hangs.
+const _: () = {
+    let quick = EVERY.as_millis() + QUICK.as_millis() + SECOND_LOOK.as_millis() + DEADLINE.as_millis();
+    assert!(quick < 10_000 && EVERY.as_millis() + DEADLINE.as_millis() < 10_000);
+};
 
 /// Who is probed, and how.
 pub(crate) struct Probe {
@@ -61,7 +69,7 @@ impl Probe {
                 sleep(jitter(Duration::from_millis(300))).await;
             }
             let mut probed = self.look().await;
-            if answered && matches!(&probed, (Probed::Lost { .. }, took) if *took < Duration::from_secs(1)) {
+            if answered && matches!(&probed, (Probed::Lost { .. }, took) if *took < QUICK) {
                 sleep(SECOND_LOOK).await;
                 probed = self.look().await;
             }
