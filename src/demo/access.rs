@@ -1,5 +1,7 @@
 //! Who calls, and what each may do.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
@@ -17,26 +19,38 @@ enum Role {
     Reader,
     /// Operates applications in one namespace of the hub and may not look beyond.
     Namespaced,
+    /// Nothing but to ask what it may: somebody whom no access rule names.
+    Nobody,
 }
 
 /// The namespace that the user `namespaced` is confined to.
 const OWN_NAMESPACE: &str = "default";
+/// Whoever is in this group may everything, as on a real server.
+const MASTERS: &str = "system:masters";
 
-/// A user of the estate. The token guards nothing but a simulation on loopback.
+/// A user with a token. It guards nothing but a simulation on loopback.
 #[derive(Debug)]
-pub(crate) struct User {
+pub(crate) struct Account {
     pub(crate) name: &'static str,
     pub(crate) token: &'static str,
     role: Role,
 }
 
 /// All of them, the one with every right first.
-pub(crate) static USERS: [User; 4] = [
-    User { name: "admin", token: "demo-admin", role: Role::Admin },
-    User { name: "operator", token: "demo-operator", role: Role::Operator },
-    User { name: "reader", token: "demo-reader", role: Role::Reader },
-    User { name: "namespaced", token: "demo-namespaced", role: Role::Namespaced },
+pub(crate) static ACCOUNTS: [Account; 4] = [
+    Account { name: "admin", token: "demo-admin", role: Role::Admin },
+    Account { name: "operator", token: "demo-operator", role: Role::Operator },
+    Account { name: "reader", token: "demo-reader", role: Role::Reader },
+    Account { name: "namespaced", token: "demo-namespaced", role: Role::Namespaced },
 ];
+
+/// Whoever sends a request: the owner of a token, or whom that one stands in for.
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    name: Cow<'static, str>,
+    groups: Vec<String>,
+    role: Role,
+}
 
 /// What someone asks to do.
 #[derive(Debug, Clone, Copy)]
@@ -51,28 +65,66 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl User {
-    /// The joined clusters' own view of the hub: whoever came through the gateway.
-    pub(crate) fn admin() -> &'static Self {
-        &USERS[0]
+    fn of(account: &Account) -> Self {
+        Self { name: account.name.into(), groups: vec!["system:authenticated".to_owned()], role: account.role }
     }
 
-    /// By the bearer token; a stranger is refused.
-    pub(crate) fn authenticate(headers: &HeaderMap) -> Result<&'static Self, Status> {
-        let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        let user = token.and_then(Self::with_token).ok_or_else(Status::unauthorized)?;
-        // Impersonation is a right of its own, and only admin has it.
-        match headers.get("impersonate-user").and_then(|name| name.to_str().ok()) {
-            None => Ok(user),
-            Some(name) if user.role == Role::Admin => {
-                USERS.iter().find(|user| user.name == name).ok_or_else(Status::unauthorized)
-            }
-            Some(name) => Err(Status::forbidden(user.name, "impersonate", "", "users", name, "")),
-        }
+    /// The joined clusters' own view of the hub: whoever came through the gateway.
+    pub(crate) fn admin() -> Self {
+        Self::of(&ACCOUNTS[0])
+    }
+
+    pub(crate) fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The user a bearer token proves.
-    pub(crate) fn with_token(token: &str) -> Option<&'static Self> {
-        USERS.iter().find(|user| user.token == token.trim())
+    pub(crate) fn with_token(token: &str) -> Option<Self> {
+        ACCOUNTS.iter().find(|account| account.token == token.trim()).map(Self::of)
+    }
+
+    /// By the bearer token (a stranger is refused), and then whoever it asks to stand in for.
+    pub(crate) fn authenticate(headers: &HeaderMap) -> Result<Self, Status> {
+        let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let user = token.and_then(Self::with_token).ok_or_else(Status::unauthorized)?;
+        user.impersonate(headers)
+    }
+
+    /// Impersonation is a right of its own, and only admin has it. A name that no account has is a user like any other,
+    /// with no rights but those of its groups.
+    fn impersonate(self, headers: &HeaderMap) -> Result<Self, Status> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let asked = headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok());
+        let mut groups: Vec<String> = asked.map(str::to_owned).collect();
+        let Some(name) = text("impersonate-user").filter(|name| !name.is_empty()) else {
+            let extra = headers.keys().any(|name| name.as_str().starts_with("impersonate-"));
+            return if extra {
+                Err(Status::internal(format!("requested {groups:?} without impersonating a user")))
+            } else {
+                Ok(self)
+            };
+        };
+        let service_account = name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+        let (resource, namespace, asked) = match service_account {
+            Some((namespace, name)) => ("serviceaccounts", namespace, name),
+            None => ("users", "", name.as_str()),
+        };
+        let all = groups.iter().map(|group| ("groups", "", group.as_str()));
+        for (resource, namespace, name) in std::iter::once((resource, namespace, asked)).chain(all) {
+            self.authorize(&Attempt { verb: "impersonate", group: "", resource, namespace, name })?;
+        }
+        let known = ACCOUNTS.iter().find(|account| account.name == name);
+        let role = if groups.iter().any(|group| group == MASTERS) {
+            Role::Admin
+        } else {
+            known.map_or(Role::Nobody, |account| account.role)
+        };
+        groups.push("system:authenticated".to_owned());
+        Ok(Self { name: name.into(), groups, role })
     }
 
     /// Whether the user may; refusals say what is missing.
@@ -81,7 +133,7 @@ impl User {
         if self.may(attempt) {
             Ok(())
         } else {
-            Err(Status::forbidden(self.name, verb, group, resource, name, namespace))
+            Err(Status::forbidden(&self.name, verb, group, resource, name, namespace))
         }
     }
 
@@ -96,7 +148,8 @@ impl User {
         let enters = matches!(resource, "pods/exec" | "pods/attach" | "pods/portforward");
         match self.role {
             Role::Admin => true,
-            Role::Operator => !secret,
+            Role::Nobody => false,
+            Role::Operator => !secret && verb != "impersonate",
             Role::Reader => looks && !secret && !enters,
             Role::Namespaced => namespace == OWN_NAMESPACE && !secret && (looks || group == super::kinds::VELA),
         }
@@ -121,11 +174,52 @@ impl User {
                 })
             }
         };
-        review["status"] = if allowed {
-            json!({ "allowed": true, "reason": format!("RBAC: allowed to User \"{}\"", self.name) })
-        } else {
-            json!({ "allowed": false })
-        };
+        review["status"] =
+            if allowed { json!({ "allowed": true, "reason": self.because() }) } else { json!({ "allowed": false }) };
+        review
+    }
+
+    /// The rule that allows, in a real server's words.
+    fn because(&self) -> String {
+        let name = &self.name;
+        match self.role {
+            Role::Namespaced => {
+                format!("RBAC: allowed by RoleBinding \"{name}/{OWN_NAMESPACE}\" of Role \"{name}\" to User \"{name}\"")
+            }
+            Role::Nobody => "RBAC: allowed by ClusterRoleBinding \"system:basic-user\" of ClusterRole \
+                             \"system:basic-user\" to Group \"system:authenticated\""
+                .to_owned(),
+            _ => format!("RBAC: allowed by ClusterRoleBinding \"{name}\" of ClusterRole \"{name}\" to User \"{name}\""),
+        }
+    }
+
+    /// Answers a SelfSubjectReview: who asks.
+    pub(crate) fn introduce(&self, mut review: Value) -> Value {
+        review["status"] = json!({ "userInfo": { "username": self.name, "groups": self.groups } });
+        review
+    }
+
+    /// Answers a SelfSubjectRulesReview: what may be done in a namespace, as rules.
+    pub(crate) fn rules(&self, mut review: Value) -> Value {
+        let rule = |verbs: &[&str], groups: &[&str], resources: &[&str]| json!({ "verbs": verbs, "apiGroups": groups, "resources": resources });
+        let namespace = review.pointer("/spec/namespace").and_then(Value::as_str).unwrap_or_default();
+        let mut rules = vec![
+            rule(&["create"], &["authorization.k8s.io"], &["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+            rule(&["create"], &["authentication.k8s.io"], &["selfsubjectreviews"]),
+        ];
+        let look = ["get", "list", "watch"];
+        match self.role {
+            Role::Admin | Role::Operator => rules.push(rule(&["*"], &["*"], &["*"])),
+            Role::Reader => rules.push(rule(&look, &["*"], &["*"])),
+            Role::Namespaced if namespace == OWN_NAMESPACE => {
+                rules.push(rule(&["*"], &[super::kinds::VELA], &["*"]));
+                rules.push(rule(&look, &["*"], &["*"]));
+            }
+            Role::Namespaced | Role::Nobody => {}
+        }
+        // What the wildcards above leave out cannot be said in rules.
+        let incomplete = matches!(self.role, Role::Operator | Role::Reader | Role::Namespaced);
+        review["status"] = json!({ "resourceRules": rules, "nonResourceRules": [], "incomplete": incomplete });
         review
     }
 }
@@ -135,8 +229,8 @@ mod tests {
     use super::*;
 
     fn may(user: &str, verb: &str, group: &str, resource: &str, namespace: &str) -> bool {
-        let user = USERS.iter().find(|known| known.name == user).unwrap();
-        user.may(&Attempt { verb, group, resource, namespace, name: "" })
+        let account = ACCOUNTS.iter().find(|known| known.name == user).unwrap();
+        User::of(account).may(&Attempt { verb, group, resource, namespace, name: "" })
     }
 
     #[test]
@@ -150,5 +244,36 @@ mod tests {
         assert!(may("namespaced", "list", "core.oam.dev", "applications", "default"));
         assert!(!may("namespaced", "list", "core.oam.dev", "applications", ""));
         assert!(!may("namespaced", "list", "cluster.core.oam.dev", "virtualclusters", ""));
+    }
+
+    #[test]
+    fn who_may_stand_in_for_others_becomes_them_with_their_rights_alone() {
+        let as_whom = |token: &str, headers: &[(&'static str, &str)]| {
+            let mut all = HeaderMap::new();
+            all.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+            for (name, value) in headers {
+                all.append(*name, value.parse().unwrap());
+            }
+            User::authenticate(&all)
+        };
+        let may =
+            |user: &User| user.may(&Attempt { verb: "list", group: "", resource: "pods", namespace: "", name: "" });
+        assert!(may(&as_whom("demo-admin", &[("impersonate-user", "reader")]).unwrap()));
+        let stranger = as_whom("demo-admin", &[("impersonate-user", "alice"), ("impersonate-group", "dev")]).unwrap();
+        assert!(!may(&stranger));
+        assert_eq!(
+            stranger.introduce(json!({}))["status"]["userInfo"],
+            json!({
+                "username": "alice", "groups": ["dev", "system:authenticated"],
+            })
+        );
+        let master = [("impersonate-user", "alice"), ("impersonate-group", MASTERS)];
+        assert!(may(&as_whom("demo-admin", &master).unwrap()));
+        let refused = as_whom("demo-reader", &master).unwrap_err();
+        let sentence = "users \"alice\" is forbidden: User \"reader\" cannot impersonate resource \"users\" in API group \"\" \
+                        at the cluster scope";
+        assert_eq!((refused.code.as_u16(), refused.message.as_str()), (403, sentence));
+        assert_eq!(as_whom("demo-admin", &[("impersonate-group", "dev")]).unwrap_err().code.as_u16(), 500);
+        assert_eq!(as_whom("nobody", &[]).unwrap_err().code.as_u16(), 401);
     }
 }

@@ -33,7 +33,7 @@ use super::{ctl, gateway, pods};
 pub(crate) struct Call {
     pub(crate) world: Arc<World>,
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) user: &'static User,
+    pub(crate) user: User,
     pub(crate) query: Query,
     pub(crate) request: Request<Incoming>,
 }
@@ -57,7 +57,7 @@ pub(crate) async fn answer(world: Arc<World>, cluster: Arc<Cluster>, request: Re
 pub(crate) async fn answer_as(
     world: Arc<World>,
     cluster: Arc<Cluster>,
-    user: &'static User,
+    user: User,
     request: Request<Incoming>,
 ) -> Answer {
     let query = Query::parse(request.uri().query());
@@ -68,7 +68,7 @@ pub(crate) async fn answer_as(
 impl Call {
     async fn route(self) -> Result<Answer, Status> {
         if self.cluster.name == ctl::CONTROL {
-            return ctl::answer(&self.world, self.user, self.request).await;
+            return ctl::answer(&self.world, &self.user, self.request).await;
         }
         let path = self.request.uri().path().to_owned();
         let segments: Vec<String> = path.trim_matches('/').split('/').map(super::query::decode).collect();
@@ -168,13 +168,8 @@ impl Call {
         let asked = body::parse(&head.headers, &body::read(incoming).await?)?;
         let answer = match (group, resource) {
             ("authorization.k8s.io", "selfsubjectaccessreviews") => user.review(asked),
-            ("authentication.k8s.io", "selfsubjectreviews") => {
-                let mut review = asked;
-                review["status"] = serde_json::json!({
-                    "userInfo": { "username": user.name, "groups": ["system:authenticated"] },
-                });
-                review
-            }
+            ("authorization.k8s.io", "selfsubjectrulesreviews") => user.rules(asked),
+            ("authentication.k8s.io", "selfsubjectreviews") => user.introduce(asked),
             _ => return Err(Status::no_such_resource()),
         };
         Ok(body::value(StatusCode::CREATED, &answer))

@@ -116,14 +116,14 @@ pub async fn send(kubeconfig: &Path, command: &Command) -> Result<String, Error>
 /// Answers a request to the control listener.
 pub(crate) async fn answer(
     world: &World,
-    user: &'static User,
+    user: &User,
     request: Request<hyper::body::Incoming>,
 ) -> Result<Answer, Status> {
     if request.uri().path() != PATH || request.method() != http::Method::POST {
         return Err(Status::no_such_resource());
     }
-    if user.name != User::admin().name {
-        return Err(Status::forbidden(user.name, "create", "", "ctl", "", ""));
+    if !user.is_admin() {
+        return Err(Status::forbidden(user.name(), "create", "", "ctl", "", ""));
     }
     let (head, body) = request.into_parts();
     let asked = api::parse(&head.headers, &api::read_body(body).await?)?;

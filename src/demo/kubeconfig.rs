@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::HUB;
-use super::access::{USERS, User};
+use super::access::ACCOUNTS;
 use super::world::World;
 
 /// Renders it: a context `hub` and one per member for admin, and `hub-USER` for the users who may less, and `estate` for
@@ -32,12 +32,12 @@ pub(crate) fn render(world: &World) -> String {
         let name = context_name(&cluster.name);
         context(&name, &name, "admin");
     }
-    context(&world.control.name, &world.control.name, User::admin().name);
-    for user in USERS.iter().skip(1) {
+    context(&world.control.name, &world.control.name, ACCOUNTS[0].name);
+    for user in ACCOUNTS.iter().skip(1) {
         context(&format!("hub-{}", user.name), "hub", user.name);
     }
     out.push_str("users:\n");
-    for user in &USERS {
+    for user in &ACCOUNTS {
         let _ = write!(out, "- name: {}\n  user:\n    token: {}\n", user.name, user.token);
     }
     out

@@ -76,6 +76,7 @@ pub(crate) fn resources(cluster: &Cluster, group: &str, version: &str) -> Option
     match (group, version) {
         ("authorization.k8s.io", "v1") => {
             add("selfsubjectaccessreviews", "selfsubjectaccessreview", false, "SelfSubjectAccessReview", &["create"]);
+            add("selfsubjectrulesreviews", "selfsubjectrulesreview", false, "SelfSubjectRulesReview", &["create"]);
         }
         ("authentication.k8s.io", "v1") => {
             add("selfsubjectreviews", "selfsubjectreview", false, "SelfSubjectReview", &["create"]);
