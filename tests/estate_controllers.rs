@@ -57,7 +57,12 @@ async fn until(client: &kube::Client, path: &str, what: &str, wanted: impl Fn(&V
     match asked.await {
         Ok(object) => object,
         Err(elapsed) => {
-            panic!("{what}: {elapsed}: {}", last.map(|last| last["status"].to_string()).unwrap_or_default())
+            // A list has no status of its own.
+            let told = last.map(|last| match last["items"].as_array() {
+                Some(items) => items.iter().map(|item| item["status"].to_string()).collect::<Vec<_>>().join("\n"),
+                None => last["status"].to_string(),
+            });
+            panic!("{what}: {elapsed}: {}", told.unwrap_or_default())
         }
     }
 }

@@ -237,16 +237,18 @@ fn patience(text: &str) -> Duration {
         .unwrap_or(Duration::from_secs(300))
 }
 
-/// Takes away what the release made, then lets go of it.
+/// Takes away what the release made, then lets go of it. By label and not by rendering the chart again: as with Helm,
+/// whose release remembers, the repository may be gone already.
 fn uninstall(release: &Object, round: &mut Round<'_>) {
     if !object::has_finalizer(release, super::FINALIZER) {
         return;
     }
-    let space = object::namespace(release);
-    for manifest in render(release, round).unwrap_or_default() {
-        let kind = Kind::of(&manifest);
-        let live = round.mirror.get(&kind, space, object::name(&manifest)).cloned();
-        round.writes.extend(live.map(|live| Write::Delete(kind, live, None)));
+    let (space, name) = (object::namespace(release), object::name(release));
+    for kind in [&api::DEPLOYMENT, &api::SERVICE, &api::CONFIG_MAP, &api::SERVICE_ACCOUNT] {
+        let made = round.mirror.of(kind, space).filter(|one| {
+            object::label(one, NAME_LABEL) == Some(name) && object::label(one, NAMESPACE_LABEL) == Some(space)
+        });
+        round.writes.extend(made.map(|one| Write::Delete(kind.clone(), one.clone(), None)));
     }
     if let Some(chart) = round.mirror.get(&api::HELM_CHART, space, &chart_name(release)) {
         round.writes.push(Write::Delete(api::HELM_CHART.clone(), chart.clone(), None));

@@ -161,3 +161,19 @@ fn a_release_fails_on_demand_and_is_tried_again_when_the_demand_is_gone() {
     bench.pass(Duration::from_secs(1));
     assert_eq!(ready(&bench).0, "True");
 }
+
+#[test]
+fn a_release_whose_repository_went_first_leaves_nothing_behind() {
+    let mut bench = bench(URL, "3.0.0", "x");
+    bench.pass(Duration::from_secs(3));
+    pods_become_ready(&mut bench);
+    bench.settle();
+    bench.delete(&api::HELM_REPOSITORY, "default", "hello");
+    let mut dying = live(&bench);
+    dying["metadata"]["deletionTimestamp"] = json!(object::now());
+    bench.put(dying);
+    bench.settle();
+    for kind in [&api::DEPLOYMENT, &api::SERVICE, &api::CONFIG_MAP, &api::SERVICE_ACCOUNT, &api::HELM_CHART] {
+        assert_eq!(bench.mirror.of(kind, "default").count(), 0, "{}", kind.kind);
+    }
+}

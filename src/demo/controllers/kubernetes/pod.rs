@@ -122,11 +122,21 @@ fn run(pod: &Object, round: &mut Round<'_>) {
     round.status(&api::POD, pod, status);
 }
 
-/// Whether the ReplicaSet that a pod belongs to has all its pods ready; a pod of its own stands for itself.
-fn all_ready(pod: &Object, round: &Round<'_>) -> bool {
+/// Whether the ReplicaSet that a pod belongs to has had all its pods ready: it has now, or one of them has ended
+/// since, and may never be ready again. A pod of its own stands for itself.
+fn delivered(pod: &Object, round: &Round<'_>) -> bool {
+    let space = object::namespace(pod);
     let owner = object::controller(pod).map(|owner| object::text(owner, "/name"));
-    let set = owner.and_then(|name| round.mirror.get(&api::REPLICA_SET, object::namespace(pod), name));
-    set.is_none_or(|set| set["status"]["readyReplicas"] == set["spec"]["replicas"])
+    let set = owner.and_then(|name| round.mirror.get(&api::REPLICA_SET, space, name));
+    set.is_none_or(|set| {
+        set["status"]["readyReplicas"] == set["spec"]["replicas"]
+            || round
+                .mirror
+                .of(&api::POD, space)
+                .filter(|one| object::owned_by(one, set))
+                .flat_map(|one| object::list(one, "/status/containerStatuses"))
+                .any(|status| !status["lastState"]["terminated"].is_null())
+    })
 }
 
 fn created(container: &Value) -> Value {
@@ -149,7 +159,7 @@ fn step(pod: &Object, container: &Value, status: &Value, round: &mut Round<'_>) 
     let stage = |what: &str| format!("{name}/{what}/{restarts}");
     if status["state"]["running"].is_object() {
         if let Some((code, life)) = fate(container, restarts)
-            && (life <= SHORT_RUN || restarts > 0 || all_ready(pod, round))
+            && (life <= SHORT_RUN || restarts > 0 || delivered(pod, round))
             && round.elapsed(pod, &stage("life"), life)
         {
             return ended(pod, name, code, status, round);

@@ -140,6 +140,21 @@ fn a_container_may_live_for_a_while_before_it_fails() {
 }
 
 #[test]
+fn of_pods_that_are_not_of_an_age_every_one_fails() {
+    let mut bench = bench();
+    bench.put(deployment("nginx", 3, &json!({"env": [{"name": "EXIT_AFTER_SECONDS", "value": "8"}]})));
+    bench.pass(Duration::from_secs(6));
+    let young = object::name(&pods(&bench)[0]).to_owned();
+    bench.delete(&api::POD, "default", &young);
+    // The others fail before the new one is old enough, and are never all ready again.
+    bench.pass(Duration::from_secs(60));
+    for pod in pods(&bench) {
+        let status = &pod["status"]["containerStatuses"][0];
+        assert_eq!(status["lastState"]["terminated"]["exitCode"], 1, "{status}");
+    }
+}
+
+#[test]
 fn a_service_gets_an_address_and_the_ready_pods() {
     let mut bench = bench();
     bench.put(deployment("nginx", 2, &json!({})));
