@@ -19,7 +19,7 @@ mod clock;
 pub mod controllers;
 pub mod ctl;
 mod furniture;
-mod gateway;
+pub mod gateway;
 mod kinds;
 mod kubeconfig;
 mod link;

@@ -8,6 +8,10 @@
 mod approving;
 #[path = "real/captures.rs"]
 mod captures;
+#[path = "real/delivering.rs"]
+mod delivering;
+#[path = "real/estate.rs"]
+mod estate;
 #[path = "real/lateen.rs"]
 mod lateen;
 #[path = "real/meddler.rs"]

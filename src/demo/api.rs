@@ -87,7 +87,7 @@ impl Call {
             ["apis", group, version] => document(discovery::resources(cluster, group, version)),
             ["openapi", "v3"] => document(Some(openapi::index(cluster))),
             ["openapi", "v3", ..] => document(openapi::document(cluster, &segments[2..].join("/"))),
-            ["apis", gateway::GROUP, gateway::VERSION, ..] if cluster.is_hub() => gateway::answer(self).await,
+            ["apis", gateway::GROUP, gateway::VERSION, ..] if cluster.is_hub() => gateway::answer_simulated(self).await,
             ["apis", group @ ("authorization.k8s.io" | "authentication.k8s.io"), "v1", resource] => {
                 self.review(group, resource).await
             }
@@ -187,6 +187,6 @@ pub(crate) fn json(code: StatusCode, value: &serde_json::Value) -> Answer {
 }
 
 /// A body of pieces that come when they come.
-pub(crate) use body::{answer as with_body, full, stream};
+pub(crate) use body::{answer as with_body, full, refusal, stream};
 pub(crate) use body::{parse, read as read_body};
 pub(crate) use write::complete;

@@ -1,12 +1,19 @@
 //! KubeVela's cluster gateway: the hub's API group through which joined clusters are listed and reached.
+//!
+//! What it answers is the same whoever the hub is ([`answer`]). What a hub is to it ([`Hub`]) there are two of: a
+//! simulated one, whose members are the estate's, and a real one ([`aggregated`]), whose members are real API servers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::uri::PathAndQuery;
-use http::{Method, StatusCode, Uri};
+use http::{Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::HUB;
@@ -14,9 +21,13 @@ use super::access::{Attempt, User};
 use super::api::{self, Answer, Call};
 use super::kinds::{self, Kind};
 use super::link::{Cut, GatedBody, Link};
+use super::query::Query as Parameters;
 use super::selector::Selector;
 use super::status::Status;
 use super::store::{Key, Query, Store};
+use super::world::{Cluster, World};
+
+pub mod aggregated;
 
 pub(crate) const GROUP: &str = "cluster.core.oam.dev";
 pub(crate) const VERSION: &str = "v1alpha1";
@@ -29,16 +40,41 @@ const CONTROL_PLANE: &str = "cluster.core.oam.dev/control-plane";
 
 /// How long the gateway waits for a connection to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long the gateway waits for packets that nobody answers.
+const DIAL: Duration = Duration::from_secs(30);
 /// How long it takes to notice that a connection in use has died.
 const LOST: Duration = Duration::from_secs(44);
 
+/// The resources of the group, as discovery lists them: name, singular, kind, verbs.
+pub(crate) const RESOURCES: [(&str, &str, &str, &[&str]); 3] = [
+    ("clustergateways", "clustergateway", "ClusterGateway", &["get", "list"]),
+    ("clustergateways/proxy", "", "ClusterGatewayProxyOptions", &["create", "delete", "get", "patch", "update"]),
+    ("virtualclusters", "virtualcluster", "VirtualCluster", &["get", "list"]),
+];
+
+/// What the gateway needs of the hub that it belongs to.
+pub(crate) trait Hub {
+    /// Whether the caller may.
+    fn authorize(&self, attempt: &Attempt<'_>) -> Result<(), Status>;
+
+    /// The Secrets of [`NAMESPACE`] with the label [`CREDENTIAL_TYPE`].
+    fn secrets(&self) -> impl Future<Output = Result<Vec<Value>, Status>> + Send;
+
+    /// One of them.
+    fn secret(&self, name: &str) -> impl Future<Output = Result<Option<Value>, Status>> + Send;
+
+    /// Sends a request, whose path is the member's own by now, to the cluster of a Secret.
+    fn forward<'a>(&'a self, secret: &'a Value, request: Request<Incoming>) -> BoxFuture<'a, Result<Answer, Status>>;
+}
+
 /// Answers below `/apis/cluster.core.oam.dev/v1alpha1`.
-pub(crate) async fn answer(call: Call) -> Result<Answer, Status> {
-    let path = call.request.uri().path().to_owned();
+pub(crate) async fn answer(hub: &(impl Hub + Sync), request: Request<Incoming>) -> Result<Answer, Status> {
+    let path = request.uri().path().to_owned();
+    let query = Parameters::parse(request.uri().query());
     let rest: Vec<&str> = path.trim_matches('/').splitn(7, '/').skip(3).collect();
     let (resource, name) = (rest.first().copied().unwrap_or_default(), rest.get(1).copied().unwrap_or_default());
     if let ["clustergateways", name, "proxy", ..] = &rest[..] {
-        let verb = match *call.request.method() {
+        let verb = match *request.method() {
             Method::POST => "create",
             Method::PUT => "update",
             Method::PATCH => "patch",
@@ -46,29 +82,27 @@ pub(crate) async fn answer(call: Call) -> Result<Answer, Status> {
             _ => "get",
         };
         let attempt = Attempt { verb, group: GROUP, resource: "clustergateways/proxy", namespace: "", name };
-        call.user.authorize(&attempt)?;
-        let below = rest.get(3).copied().unwrap_or_default().to_owned();
-        let name = (*name).to_owned();
-        return proxy(call, &name, &below).await;
+        hub.authorize(&attempt)?;
+        return proxy(hub, request, name, rest.get(3).copied().unwrap_or_default()).await;
     }
-    if *call.request.method() != Method::GET {
+    if *request.method() != Method::GET {
         return Err(Status::method_not_allowed());
     }
-    let verb = if call.query.flag("watch") {
+    let verb = if query.flag("watch") {
         "watch"
     } else if name.is_empty() {
         "list"
     } else {
         "get"
     };
-    call.user.authorize(&Attempt { verb, group: GROUP, resource, namespace: "", name })?;
+    hub.authorize(&Attempt { verb, group: GROUP, resource, namespace: "", name })?;
     match (resource, name) {
         ("virtualclusters" | "clustergateways", _) if verb == "watch" => {
             Err(Status::watch_not_supported(GROUP, resource))
         }
         ("virtualclusters", "") => {
-            let selector = Selector::parse(call.query.get("labelSelector"), "")?;
-            let items: Vec<Value> = virtual_clusters(&call.cluster.store)
+            let selector = Selector::parse(query.get("labelSelector"), "")?;
+            let items: Vec<Value> = virtual_clusters(&hub.secrets().await?)
                 .into_iter()
                 .filter(|cluster| selector.matches_labels(&cluster["metadata"]["labels"]))
                 .collect();
@@ -78,8 +112,8 @@ pub(crate) async fn answer(call: Call) -> Result<Answer, Status> {
             Ok(api::json(StatusCode::OK, &list))
         }
         ("virtualclusters", name) => {
-            let found =
-                virtual_clusters(&call.cluster.store).into_iter().find(|cluster| cluster["metadata"]["name"] == name);
+            let clusters = virtual_clusters(&hub.secrets().await?);
+            let found = clusters.into_iter().find(|cluster| cluster["metadata"]["name"] == name);
             let found = found.ok_or_else(|| Status::named_not_found(GROUP, resource, name))?;
             Ok(api::json(StatusCode::OK, &found))
         }
@@ -95,25 +129,18 @@ pub(crate) async fn answer(call: Call) -> Result<Answer, Status> {
     }
 }
 
-fn secrets() -> &'static Kind {
-    kinds::core("secrets")
-}
-
 /// `local`, and one for each cluster Secret.
-fn virtual_clusters(store: &Store) -> Vec<Value> {
-    let one = |name: &str, created: &Value, labels: Value, spec: Value| {
+fn virtual_clusters(secrets: &[Value]) -> Vec<Value> {
+    let one = |name: &Value, created: &Value, labels: Value, spec: Value| {
         json!({
             "kind": "VirtualCluster", "apiVersion": format!("{GROUP}/{VERSION}"),
             "metadata": { "name": name, "creationTimestamp": created, "labels": labels }, "spec": spec,
         })
     };
     let hub = json!({ "accepted": true, "endpoint": "-", "credential-type": "Internal" });
-    let mut clusters = vec![one(HUB, &Value::Null, json!({ CONTROL_PLANE: "true" }), hub)];
-    let selector = Selector::parse(CREDENTIAL_TYPE, "").unwrap_or_default();
-    let query = Query { kind: secrets(), namespace: NAMESPACE, selector: &selector, after: None, limit: 0, at: None };
-    for secret in store.list(&query).map(|page| page.objects).unwrap_or_default() {
-        let value = secret.value(secrets());
-        let metadata = &value["metadata"];
+    let mut clusters = vec![one(&json!(HUB), &Value::Null, json!({ CONTROL_PLANE: "true" }), hub)];
+    for secret in secrets {
+        let metadata = &secret["metadata"];
         let mut labels = json!({ CONTROL_PLANE: "false" });
         for (key, label) in metadata["labels"].as_object().into_iter().flatten() {
             if key != CREDENTIAL_TYPE {
@@ -121,12 +148,12 @@ fn virtual_clusters(store: &Store) -> Vec<Value> {
             }
         }
         let mut spec = json!({
-            "accepted": true, "endpoint": decoded(&value, "endpoint"), "credential-type": metadata["labels"][CREDENTIAL_TYPE],
+            "accepted": true, "endpoint": decoded(secret, "endpoint"), "credential-type": metadata["labels"][CREDENTIAL_TYPE],
         });
         if let Some(alias) = metadata["annotations"][ALIAS].as_str() {
             spec["alias"] = alias.into();
         }
-        clusters.push(one(&secret.key.name, &metadata["creationTimestamp"], labels, spec));
+        clusters.push(one(&metadata["name"], &metadata["creationTimestamp"], labels, spec));
     }
     clusters
 }
@@ -137,40 +164,107 @@ fn decoded(secret: &Value, field: &str) -> String {
     String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()
 }
 
-/// Sends a request on to a joined cluster, as the Secret says where and as whom.
-async fn proxy(call: Call, name: &str, below: &str) -> Result<Answer, Status> {
-    let unknown = || Status::internal(format!("no such cluster {name}"));
-    let secret = call.cluster.store.get(secrets(), &Key::new(NAMESPACE, name)).ok_or_else(unknown)?;
-    if secret.label(CREDENTIAL_TYPE).is_none() {
-        return Err(unknown());
-    }
-    let secret = secret.value(secrets());
-    let endpoint = decoded(&secret, "endpoint");
-    let member = call.world.clusters.iter().find(|cluster| cluster.url() == endpoint.trim_end_matches('/')).cloned();
-    let Some(member) = member else { return Err(nobody_there(&endpoint).await) };
-    reach(&member.link, &member.addr.to_string()).await?;
-    if !decoded(&secret, "ca.crt").trim().is_empty()
-        && decoded(&secret, "ca.crt").trim() != call.world.authority.pem().trim()
-    {
-        let message = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
-        return Err(Status::internal(message));
-    }
-    let certificate = decoded(&secret, "tls.crt");
-    let token = decoded(&secret, "token");
-    let user = if call.world.authority.issued(&certificate) { Some(User::admin()) } else { User::with_token(&token) };
-    // The member's refusal, in the member's words.
-    let user = user.ok_or_else(Status::unauthorized)?;
-    let latency = member.link.latency();
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
-    }
-    let mut request = call.request;
+/// Sends a request on to a joined cluster.
+async fn proxy(
+    hub: &(impl Hub + Sync),
+    mut request: Request<Incoming>,
+    name: &str,
+    below: &str,
+) -> Result<Answer, Status> {
+    let secret = hub.secret(name).await?.ok_or_else(|| Status::internal(format!("no such cluster {name}")))?;
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     let path: PathAndQuery =
         format!("/{below}{query}").parse().map_err(|_| Status::bad_request("the path is no path"))?;
     *request.uri_mut() = Uri::from(path);
-    let answer = Box::pin(api::answer_as(call.world, std::sync::Arc::clone(&member), user, request)).await;
-    Ok(answer.map(|body| GatedBody::new(body, &member.link, LOST).boxed_unsync()))
+    hub.forward(&secret, request).await
+}
+
+/// Answers a request to the estate's hub.
+pub(crate) async fn answer_simulated(call: Call) -> Result<Answer, Status> {
+    let Call { world, cluster, user, request, .. } = call;
+    answer(&Simulated { world, cluster, user }, request).await
+}
+
+/// The estate's hub and who calls. Its members are those of the estate.
+struct Simulated {
+    world: Arc<World>,
+    cluster: Arc<Cluster>,
+    user: User,
+}
+
+impl Hub for Simulated {
+    fn authorize(&self, attempt: &Attempt<'_>) -> Result<(), Status> {
+        self.user.authorize(attempt)
+    }
+
+    async fn secrets(&self) -> Result<Vec<Value>, Status> {
+        let selector = Selector::parse(CREDENTIAL_TYPE, "")?;
+        let query =
+            Query { kind: secrets(), namespace: NAMESPACE, selector: &selector, after: None, limit: 0, at: None };
+        let store: &Store = &self.cluster.store;
+        let objects = store.list(&query).map(|page| page.objects).unwrap_or_default();
+        Ok(objects.iter().map(|secret| secret.value(secrets())).collect())
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<Value>, Status> {
+        let secret = self.cluster.store.get(secrets(), &Key::new(NAMESPACE, name));
+        let joined = secret.filter(|secret| secret.label(CREDENTIAL_TYPE).is_some());
+        Ok(joined.map(|secret| secret.value(secrets())))
+    }
+
+    // Boxed: a request to a member is answered by what answers the hub's.
+    fn forward<'a>(&'a self, secret: &'a Value, request: Request<Incoming>) -> BoxFuture<'a, Result<Answer, Status>> {
+        self.member(secret, request).boxed()
+    }
+}
+
+impl Simulated {
+    async fn member(&self, secret: &Value, request: Request<Incoming>) -> Result<Answer, Status> {
+        let world = &self.world;
+        let endpoint = decoded(secret, "endpoint");
+        let member = world.clusters.iter().find(|cluster| cluster.url() == endpoint.trim_end_matches('/')).cloned();
+        let Some(member) = member else { return Err(nobody_there(&endpoint).await) };
+        reach(&member.link, &member.addr.to_string()).await?;
+        let ca = decoded(secret, "ca.crt");
+        if !ca.trim().is_empty() && ca.trim() != world.authority.pem().trim() {
+            return Err(unknown_authority());
+        }
+        let certificate = decoded(secret, "tls.crt");
+        let token = decoded(secret, "token");
+        let user = if world.authority.issued(&certificate) { Some(User::admin()) } else { User::with_token(&token) };
+        // The member's refusal, in the member's words.
+        let user = user.ok_or_else(Status::unauthorized)?;
+        let latency = member.link.latency();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let answer = api::answer_as(Arc::clone(world), Arc::clone(&member), user, request).await;
+        Ok(answer.map(|body| GatedBody::new(body, &member.link, LOST).boxed_unsync()))
+    }
+}
+
+fn secrets() -> &'static Kind {
+    kinds::core("secrets")
+}
+
+fn unknown_authority() -> Status {
+    Status::internal("tls: failed to verify certificate: x509: certificate signed by unknown authority")
+}
+
+fn refused(addr: &str) -> Status {
+    Status::internal(format!("dial tcp {addr}: connect: connection refused"))
+}
+
+fn timed_out(addr: &str) -> Status {
+    Status::internal(format!("dial tcp {addr}: i/o timeout"))
+}
+
+fn no_such_host(host: &str) -> Status {
+    Status::internal(format!("dial tcp: lookup {host} on 10.96.0.10:53: no such host"))
+}
+
+fn handshake_timed_out() -> Status {
+    Status::internal("net/http: TLS handshake timeout")
 }
 
 /// Ready when the member answers; else its silence, in the gateway's words and after its times.
@@ -181,18 +275,18 @@ async fn reach(link: &Link, addr: &str) -> Result<(), Status> {
         match state.cut {
             None => return Ok(()),
             Some((Cut::Refuse, _)) => {
-                return Err(Status::internal(format!("dial tcp {addr}: connect: connection refused")));
+                return Err(refused(addr));
             }
             Some((Cut::Hang, since)) => {
                 // A connection that was in use is only given up after a while; a new one does not get that far.
                 let in_use = LOST.saturating_sub(since.elapsed());
-                let (wait, message) = if in_use.is_zero() {
-                    (HANDSHAKE, "net/http: TLS handshake timeout")
+                let (wait, answer) = if in_use.is_zero() {
+                    (HANDSHAKE, handshake_timed_out())
                 } else {
-                    (in_use, "http2: client connection lost")
+                    (in_use, Status::internal("http2: client connection lost"))
                 };
                 if tokio::time::timeout(wait, states.changed()).await.is_err() {
-                    return Err(Status::internal(message));
+                    return Err(answer);
                 }
             }
         }
@@ -201,16 +295,22 @@ async fn reach(link: &Link, addr: &str) -> Result<(), Status> {
 
 /// A joined cluster that is none of the estate's.
 async fn nobody_there(endpoint: &str) -> Status {
-    let authority = endpoint.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
-    let authority = authority.unwrap_or_else(|| endpoint.to_owned());
-    let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
+    let (authority, host) = address(endpoint);
     if host == "127.0.0.1" || host == "localhost" {
-        Status::internal(format!("dial tcp {authority}: connect: connection refused"))
+        refused(&authority)
     } else if host.parse::<std::net::IpAddr>().is_ok() {
         // Packets that nobody answers.
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        Status::internal(format!("dial tcp {authority}: i/o timeout"))
+        tokio::time::sleep(DIAL).await;
+        timed_out(&authority)
     } else {
-        Status::internal(format!("dial tcp: lookup {host} on 10.96.0.10:53: no such host"))
+        no_such_host(&host)
     }
+}
+
+/// An endpoint's `host:port`, and its host alone.
+fn address(endpoint: &str) -> (String, String) {
+    let authority = endpoint.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
+    let authority = authority.unwrap_or_else(|| endpoint.to_owned());
+    let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host).to_owned();
+    (authority, host)
 }

@@ -7,8 +7,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SanType,
 };
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 use super::Error;
 
@@ -53,7 +56,23 @@ impl Authority {
 
     /// What every API server of the estate presents. HTTP/2 is offered, as a real one does.
     pub(crate) fn server_config(&self) -> Result<Arc<ServerConfig>, Error> {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned(), "kubernetes.default.svc".to_owned()])?;
+        self.config("kubernetes.default.svc", WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// What a server of that name presents which lets nobody in but who has a certificate of `clients` (PEM).
+    pub(crate) fn server_config_for(&self, name: &str, clients: &str) -> Result<Arc<ServerConfig>, Error> {
+        let refused = |why: String| rustls::Error::General(format!("the clients' authority: {why}"));
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(clients.as_bytes()) {
+            roots.add(certificate.map_err(|error| refused(error.to_string()))?)?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        self.config(name, verifier.map_err(|error| refused(error.to_string()))?)
+    }
+
+    fn config(&self, name: &str, clients: Arc<dyn ClientCertVerifier>) -> Result<Arc<ServerConfig>, Error> {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned(), name.to_owned()])?;
         for ip in [self.server_ip, IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])] {
             if !params.subject_alt_names.contains(&SanType::IpAddress(ip)) {
                 params.subject_alt_names.push(SanType::IpAddress(ip));
@@ -66,7 +85,7 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),

@@ -13,7 +13,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-/// The hub and the member foo, with Flux's kinds, the hub with KubeVela's too, and the users of `rbac.yaml`.
+/// Control planes of one start of the script.
 pub(crate) struct Servers {
     folder: PathBuf,
     /// The script that holds the servers while its stdin is open. The system closes that when this process ends,
@@ -21,62 +21,65 @@ pub(crate) struct Servers {
     _up: Child,
 }
 
-/// The servers, started by whoever asks first.
+/// The hub and the member foo, with Flux's kinds, the hub with KubeVela's too, and the users of `rbac.yaml`. Nothing of
+/// KubeVela runs there: what a test puts there stays as it is. Started by whoever asks first.
 ///
 /// # Panics
 /// Where they do not start: a machine without the programs fails these tests, it does not skip them.
 pub(crate) fn servers() -> &'static Servers {
     static SERVERS: OnceLock<Servers> = OnceLock::new();
     SERVERS.get_or_init(|| {
-        let servers = start();
+        let servers = Servers::start("servers", &[]);
+        servers.install(&["hub", "foo"]);
+        servers
+    })
+}
+
+impl Servers {
+    /// Starts control planes of the test's own; the name is for their folder.
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let said = folder.join("up.stderr");
+        let mut up = Command::new(project().join("tests/real/up.sh"))
+            .arg("--hold")
+            .args(arguments)
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&said).unwrap())
+            .spawn()
+            .unwrap();
+        let mut reader = BufReader::new(up.stdout.take().unwrap());
+        // The folder goes with the script that failed, what it said stays in the open file.
+        let mut words = File::open(&said).unwrap();
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if !line.starts_with("ready ") {
+            let mut text = String::new();
+            up.wait().unwrap();
+            words.read_to_string(&mut text).unwrap();
+            panic!("the servers did not start: {text}");
+        }
+        Self { folder, _up: up }
+    }
+
+    /// Installs the kinds and the users.
+    pub(crate) fn install(&self, clusters: &[&str]) {
         // A test's own runtime ends with the test: what is shared is made on another.
         std::thread::scope(|scope| {
             let installed = scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(async {
-                    for cluster in ["hub", "foo"] {
-                        install(&servers.client(cluster).await, cluster).await;
+                    for cluster in clusters {
+                        install(&self.client(cluster).await, cluster).await;
                     }
                 });
             });
             installed.join().unwrap();
         });
-        servers
-    })
-}
-
-fn start() -> Servers {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-servers-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let said = folder.join("up.stderr");
-    let mut up = Command::new(project().join("tests/real/up.sh"))
-        .arg("--hold")
-        .arg(&folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(File::create(&said).unwrap())
-        .spawn()
-        .unwrap();
-    let mut reader = BufReader::new(up.stdout.take().unwrap());
-    // The folder goes with the script that failed, what it said stays in the open file.
-    let mut words = File::open(&said).unwrap();
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    if !line.starts_with("ready ") {
-        let mut text = String::new();
-        up.wait().unwrap();
-        words.read_to_string(&mut text).unwrap();
-        panic!("the servers did not start: {text}");
     }
-    Servers { folder, _up: up }
-}
 
-/// The project's folder.
-pub(crate) fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-impl Servers {
     /// The kubeconfig of `hub` or `foo`; its current context is an administrator's.
     pub(crate) fn kubeconfig(&self, cluster: &str) -> PathBuf {
         self.folder.join(format!("{cluster}.kubeconfig"))
@@ -95,11 +98,21 @@ impl Servers {
 
     /// A client with every permission; it belongs to the runtime that it is made on.
     pub(crate) async fn client(&self, cluster: &str) -> Client {
-        let kubeconfig = Kubeconfig::read_from(self.kubeconfig(cluster)).unwrap();
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        config.default_retry = false;
-        Client::try_from(config).unwrap()
+        client(&self.kubeconfig(cluster)).await
     }
+}
+
+/// A client of a kubeconfig's current context; it belongs to the runtime that it is made on.
+pub(crate) async fn client(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    config.default_retry = false;
+    Client::try_from(config).unwrap()
+}
+
+/// The project's folder.
+pub(crate) fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The documents of a YAML file of the project.

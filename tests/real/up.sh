@@ -5,6 +5,7 @@
 #
 #   tests/real/up.sh FOLDER          starts what does not run yet and returns; tests/real/down.sh FOLDER stops it
 #   tests/real/up.sh --hold FOLDER   the same, then waits until its stdin ends, stops all and removes FOLDER
+#   tests/real/up.sh --bare …        of the hub the API server alone, and no foo: for what is stopped and started again
 #
 # The programs are taken from $KUBEBUILDER_ASSETS, else target/testbed/bin (tests/real/build.sh makes them). Needs
 # openssl and curl. FOLDER holds everything that is made:
@@ -17,8 +18,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 hold=false
-if [ "${1:-}" = --hold ]; then hold=true; shift; fi
-[ $# = 1 ] || { echo "usage: up.sh [--hold] FOLDER" >&2; exit 2; }
+bare=false
+while [ $# -gt 1 ]; do
+  case $1 in --hold) hold=true ;; --bare) bare=true ;; *) break ;; esac
+  shift
+done
+[ $# = 1 ] || { echo "usage: up.sh [--hold] [--bare] FOLDER" >&2; exit 2; }
 bin=$(cd "${KUBEBUILDER_ASSETS:-target/testbed/bin}" && pwd) || { echo "up.sh: no folder of programs: run tests/real/build.sh" >&2; exit 1; }
 down=$PWD/tests/real/down.sh
 for program in etcd kube-apiserver kube-controller-manager kube-scheduler kwok; do
@@ -139,6 +144,7 @@ cluster() { # name port service-range pod-range
     --requestheader-extra-headers-prefix=X-Remote-Extra- \
     --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key"
   ready "apiserver-$name" ask "$port" /readyz
+  if $bare; then return; fi
   local same=(--kubeconfig="$config" --authentication-kubeconfig="$config" --authorization-kubeconfig="$config"
     --bind-address=127.0.0.1 --leader-elect=false)
   # kwok renews no leases: a node is not called lost for their age.
@@ -187,7 +193,7 @@ start etcd "$bin/etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level wa
   --initial-cluster "default=http://127.0.0.1:$peer"
 ready etcd curl -sf "http://127.0.0.1:$etcd/health"
 cluster hub "$hub" 10.96.0.0/16 10.51.0.1/24
-cluster foo "$foo" 10.97.0.0/16 10.52.0.1/24
+$bare || cluster foo "$foo" 10.97.0.0/16 10.52.0.1/24
 
 echo "ready $state"
 if $hold; then cat >/dev/null; fi

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::demo::gateway;
 use crate::demo::kinds::{KINDS, Kind};
 use crate::demo::world::Cluster;
 
@@ -82,15 +83,9 @@ pub(crate) fn resources(cluster: &Cluster, group: &str, version: &str) -> Option
             add("selfsubjectreviews", "selfsubjectreview", false, "SelfSubjectReview", &["create"]);
         }
         ("cluster.core.oam.dev", "v1alpha1") if cluster.is_hub() => {
-            add("clustergateways", "clustergateway", false, "ClusterGateway", &["get", "list"]);
-            add(
-                "clustergateways/proxy",
-                "",
-                false,
-                "ClusterGatewayProxyOptions",
-                &["create", "delete", "get", "patch", "update"],
-            );
-            add("virtualclusters", "virtualcluster", false, "VirtualCluster", &["get", "list"]);
+            for (name, singular, kind, verbs) in gateway::RESOURCES {
+                add(name, singular, false, kind, verbs);
+            }
         }
         _ => {
             for kind in
