@@ -5,17 +5,21 @@ mod args;
 #[cfg(feature = "demo")]
 mod ctl;
 mod dashboard;
+mod delete;
 #[cfg(feature = "demo")]
 mod demo;
 mod failure;
 mod forward;
 mod get;
 mod info;
+mod interrupt;
 mod items;
 mod logs;
 mod stdout;
 mod table;
+mod up;
 mod view;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -75,7 +79,9 @@ async fn one_shot(global: args::Global, command: Command) -> Result<u8, Failure>
     let work = async {
         match command {
             Command::Get(get) => get::run(&global, get).await,
+            Command::Up(up) => up::run(&global, up).await,
             Command::Approve(approve) => approve::run(&global, approve).await,
+            Command::Delete(delete) => delete::run(&global, delete).await,
             Command::Logs(logs) => logs::run(&global, logs).await,
             Command::PortForward(forward) => forward::run(&global, forward).await,
             Command::Info => info::run(),
@@ -86,6 +92,6 @@ async fn one_shot(global: args::Global, command: Command) -> Result<u8, Failure>
     };
     tokio::select! {
         ended = work => ended,
-        _ = tokio::signal::ctrl_c() => Ok(code::INTERRUPTED),
+        () = interrupt::interrupted() => Ok(code::INTERRUPTED),
     }
 }

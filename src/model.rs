@@ -6,6 +6,7 @@
 pub mod action;
 pub mod age;
 pub mod application;
+pub mod apply;
 pub mod approval;
 pub mod audit;
 pub mod cluster;
@@ -15,4 +16,5 @@ pub mod health;
 pub mod key;
 pub mod log;
 pub mod pod;
+pub mod selector;
 pub mod text;

@@ -44,6 +44,33 @@ pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
     Ok(all.into_iter().filter(|value| !value.is_null()).collect())
 }
 
+/// Every document of a text as [`documents`] has them, each with the line that it begins at, counted from 1.
+pub fn documents_with_lines(text: &str) -> Result<Vec<(u64, Value)>, Error> {
+    let documents = documents(text)?;
+    let mut lines = Vec::new();
+    let mut is_first = false;
+    for event in Parser::new_from_str(text) {
+        // It has been read as YAML above.
+        let Ok((event, span)) = event else { break };
+        match event {
+            Event::DocumentStart(..) => is_first = true,
+            Event::Scalar(scalar, ScalarStyle::Plain, ..) if is_first && is_null(&scalar) => is_first = false,
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(..) if is_first => {
+                is_first = false;
+                lines.push(span.start.line() as u64);
+            }
+            _ => {}
+        }
+    }
+    // The first line of the text, should the two ever differ on what is a document.
+    let lines = lines.into_iter().chain(std::iter::repeat(1));
+    Ok(lines.zip(documents).collect())
+}
+
+fn is_null(scalar: &str) -> bool {
+    matches!(scalar, "" | "~" | "null" | "Null" | "NULL")
+}
+
 fn refused(error: &serde_yaml::Error) -> Error {
     let message = error.without_snippet().to_string();
     match error.location() {
@@ -134,6 +161,13 @@ mod tests {
         );
         assert_eq!(from_str("").unwrap(), Value::Null);
         assert_eq!(documents("a: 1\n---\n---\nb: 2\n").unwrap(), [json!({"a": 1}), json!({"b": 2})]);
+    }
+
+    #[test]
+    fn documents_know_their_lines() {
+        let text = "# first\n\na: 1\n---\n# nothing\n---\nnull\n---\n- b\n--- {c: 1}\n---\n~\n";
+        let found = documents_with_lines(text).unwrap();
+        assert_eq!(found, [(3, json!({"a": 1})), (9, json!(["b"])), (10, json!({"c": 1}))]);
     }
 
     #[test]

@@ -674,6 +674,28 @@ fn gates_in_groups() {
 }
 
 #[test]
+fn a_deploy_that_waits_in_its_group_has_not_failed() {
+    let steps = json!([{"name": "group", "type": "step-group", "subSteps": [
+        deploy("to-local", &["local"]),
+        with(deploy("to-foo", &["foo"]), |step| step["dependsOn"] = json!(["to-local"])),
+    ]}]);
+    let standing = |subs: &[&str], workflow: Value| {
+        let services = json!([service("local", true, ""), service("foo", false, "Ready:0/1")]);
+        let mut object = object(steps.clone(), status("runningWorkflow", workflow, &[], services));
+        object["status"]["workflow"]["steps"] = json!([group("running", subs)]);
+        let standing = alone(&project::application(&object));
+        standing.clusters.iter().find(|place| place.cluster.as_str() == "foo").unwrap().health
+    };
+    let executing = json!({"status": "executing"});
+    assert_eq!(standing(&["to-local:running:Wait"], executing.clone()), Health::Progressing);
+    assert_eq!(standing(&["to-local:running:Wait", "to-foo:pending"], executing.clone()), Health::Progressing);
+    assert_eq!(standing(&["to-local:succeeded", "to-foo:succeeded"], executing.clone()), Health::Failed);
+    assert_eq!(standing(&["to-local:succeeded", "to-foo:failed:FailedAfterRetries"], executing), Health::Failed);
+    let over = json!({"status": "failed", "finished": true, "terminated": true});
+    assert_eq!(standing(&["to-local:succeeded", "to-foo:pending"], over), Health::Failed);
+}
+
+#[test]
 fn a_graph_goes_on_where_it_depends() {
     let after = |step: Value, name: &str| with(step, |step| step["dependsOn"] = json!([name]));
     let steps = json!([

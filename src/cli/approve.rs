@@ -1,14 +1,12 @@
 //! `lateen approve`: resume a workflow that waits.
 
-use std::{future::Future, time::Duration};
-
-use tokio::time::{Instant, timeout_at};
-
 use super::{
     args::{Approve, AuditMode, Global},
     failure::{Failure, code, code_of},
+    interrupt,
     stdout::{self, Stdout},
     view::{View, split},
+    wait::{self, Went},
 };
 use crate::{
     cluster::actions,
@@ -17,7 +15,6 @@ use crate::{
         application::Target,
         approval::Waiting,
         cluster::LinkState,
-        health::Health,
         key::{AppKey, Text},
     },
     runtime::audit::Sink,
@@ -26,16 +23,7 @@ use crate::{
 
 /// Approves, and gives the exit code.
 pub(super) async fn run(global: &Global, approve: Approve) -> Result<u8, Failure> {
-    if global.readonly {
-        return Err(Failure::new(code::FORBIDDEN, "nothing is approved with --readonly"));
-    }
-    let asking = if global.yes {
-        false
-    } else if stdout::can_ask() {
-        true
-    } else {
-        return Err(Failure::usage("approve asks before it writes, and there is no terminal to ask on: add -y"));
-    };
+    let is_asking = asking(global, "approve")?;
     let global = named_namespace(global, &approve.app);
     let mut view = View::open(&global, false).await?;
     let key = view.application(&approve.app)?;
@@ -43,7 +31,7 @@ pub(super) async fn run(global: &Global, approve: Approve) -> Result<u8, Failure
     for warning in &warnings {
         stdout::note(warning);
     }
-    if asking && !stdout::ask(&question) {
+    if is_asking && !stdout::ask(&question) {
         stdout::note("nothing was written");
         return Ok(code::FAILED);
     }
@@ -51,15 +39,34 @@ pub(super) async fn run(global: &Global, approve: Approve) -> Result<u8, Failure
     let hub = view.session.hub().clone();
     let before = approval.resource_version.clone();
     let action = Action::Approve(approval.clone());
-    let write = async { actions::perform(&hub, &action, &mut |line| audit.append(&line)).await };
-    let outcome = uninterrupted(write).await;
-    if !outcome.is_done() {
-        return Err(Failure::new(code_of(&outcome), outcome.message().to_string()));
+    {
+        let _held = interrupt::hold();
+        let outcome = actions::perform(&hub, &action, &mut |line| audit.append(&line)).await;
+        if !outcome.is_done() {
+            return Err(Failure::new(code_of(&outcome), outcome.message().to_string()));
+        }
+        Stdout::lock().write(&format!("{}\n", outcome.message()))?;
     }
-    Stdout::lock().write(&format!("{}\n", outcome.message()))?;
     match approve.wait {
-        Some(patience) => wait(&mut view, &key, &approval, &before, patience).await,
+        Some(patience) => wait::delivered(&mut view, &key, patience, &|entry| judge(entry, &approval, &before)).await,
         None => Ok(code::DONE),
+    }
+}
+
+/// Whether a command that writes asks before it does; an error where it may not write, or cannot ask.
+pub(super) fn asking(global: &Global, command: &str) -> Result<bool, Failure> {
+    if global.readonly {
+        return Err(Failure::new(
+            code::FORBIDDEN,
+            format!("{command} writes, and --readonly bars that: nothing was written"),
+        ));
+    }
+    if global.yes {
+        Ok(false)
+    } else if stdout::can_ask() {
+        Ok(true)
+    } else {
+        Err(Failure::usage(format!("{command} asks before it writes, and there is no terminal to ask on: add -y")))
     }
 }
 
@@ -68,17 +75,6 @@ pub(super) fn named_namespace(global: &Global, typed: &str) -> Global {
     match split(typed).0 {
         Some(namespace) => Global { namespace: Some(namespace.to_owned()), all_namespaces: false, ..global.clone() },
         None => global.clone(),
-    }
-}
-
-/// A write is not left half told: an interrupt meanwhile is taken after it.
-async fn uninterrupted<T>(write: impl Future<Output = T>) -> T {
-    tokio::pin!(write);
-    loop {
-        tokio::select! {
-            done = &mut write => return done,
-            Ok(()) = tokio::signal::ctrl_c() => stdout::note("the request is on its way: waiting for its outcome"),
-        }
     }
 }
 
@@ -150,62 +146,11 @@ fn unreachable(view: &View, waiting: &Waiting) -> Vec<String> {
     .collect()
 }
 
-/// How the run that was resumed went on.
-enum Went {
-    /// Still under way.
-    On,
-    /// It has ended well, or waits again.
-    Well(String),
-    /// It has failed.
-    Wrong(String),
-}
-
-async fn wait(
-    view: &mut View,
-    key: &AppKey,
-    approval: &Approval,
-    before: &Text,
-    patience: Duration,
-) -> Result<u8, Failure> {
-    let deadline = Instant::now() + patience;
-    loop {
-        let went = match view.store.application(key) {
-            Some(entry) => judge(entry, approval, before),
-            None => Went::Wrong("it has been deleted".to_owned()),
-        };
-        match went {
-            Went::On => {}
-            Went::Well(how) => {
-                Stdout::lock().write(&format!("{key}: {how}\n"))?;
-                return Ok(code::DONE);
-            }
-            Went::Wrong(how) => return Err(Failure::failed(format!("{key}: {how}"))),
-        }
-        if timeout_at(deadline, view.changed()).await.is_err() {
-            let status = view.store.application(key).map(|entry| entry.standing.status.to_string()).unwrap_or_default();
-            let waited = crate::model::age::precise_duration(patience.try_into().unwrap_or_default());
-            return Err(Failure::failed(format!("{key} has not come to an end within {waited}: {status}")));
-        }
-    }
-}
-
+/// How the run that was resumed went on; `before` is the version of the object that was on screen.
 fn judge(entry: &Entry, approval: &Approval, before: &Text) -> Went {
-    let Entry { row, standing, waiting, .. } = entry;
-    if row.resource_version == *before {
+    if entry.row.resource_version == *before {
         return Went::On;
     }
-    if let Some(waiting) = waiting {
-        let same = waiting.gates.iter().any(|gate| approval.steps.contains(&gate.step));
-        return if same { Went::On } else { Went::Well(standing.status.to_string()) };
-    }
-    let Some(workflow) = &row.workflow else { return Went::On };
-    let reason = standing.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    match standing.health {
-        Health::Failed if workflow.finished || workflow.terminated => {
-            Went::Wrong(format!("{}{reason}", standing.status))
-        }
-        _ if workflow.terminated => Went::Wrong(format!("{}{reason}", standing.status)),
-        Health::Ok | Health::Unknown if workflow.finished => Went::Well(standing.status.to_string()),
-        _ => Went::On,
-    }
+    let same = |waiting: &Waiting| waiting.gates.iter().any(|gate| approval.steps.contains(&gate.step));
+    if entry.waiting.as_ref().is_some_and(same) { Went::On } else { wait::run(entry) }
 }

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::cluster::hub::Connect;
+use crate::{cluster::hub::Connect, model::selector::Selector};
+
+/// No limit: ten years, which clocks can still be added to.
+const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A terminal dashboard for KubeVela multi-cluster delivery.
 ///
@@ -42,8 +45,8 @@ pub(super) struct Global {
     /// Act as a member of this group; may be repeated
     #[arg(long = "as-group", global = true, value_name = "GROUP", requires = "as_user")]
     pub as_groups: Vec<String>,
-    /// Time that a single request may take
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    /// Time that a single request may take (0: no limit)
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = limit)]
     pub request_timeout: Duration,
     /// Refuse everything that writes
     #[arg(long, global = true)]
@@ -93,8 +96,12 @@ pub(super) enum AuditMode {
 pub(super) enum Command {
     /// Show applications, approvals, clusters or pods
     Get(Get),
+    /// Apply Applications from a file: created, or changed by a three-way merge
+    Up(Up),
     /// Resume a workflow that waits
     Approve(Approve),
+    /// Delete an application, and with it what it made in every cluster
+    Delete(Delete),
     /// Show or follow the logs of an application's pods, in every cluster
     Logs(Logs),
     /// Forward a local port to an application's service or pod, in any cluster
@@ -122,9 +129,15 @@ pub(super) struct Get {
     /// Only what is in that cluster
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: Option<String>,
+    /// Only those with these labels: app=hello,tier!=cache,env in (prod,test),!legacy (of approvals: their application's)
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     pub output: Form,
+    /// Stay, and tell of every change (with -o json: an object a line, `{"type": "added|changed|removed", "item": …}`)
+    #[arg(short, long)]
+    pub watch: bool,
 }
 
 /// What `get` shows.
@@ -157,6 +170,30 @@ pub(super) enum Form {
     Yaml,
     /// Names, one a line
     Name,
+}
+
+/// `lateen up`
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// The file with one or several Applications; - is standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// Have the server check everything, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait until every workflow has ended or waits for a person, at most so long
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "10m", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+/// `lateen delete`
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// The application: NAME, or NAMESPACE/NAME
+    pub app: String,
+    /// Wait until it is gone, at most so long
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "10m", value_parser = duration)]
+    pub wait: Option<Duration>,
 }
 
 /// `lateen approve`
@@ -318,6 +355,11 @@ pub(super) enum DemoCommand {
     Ctl(super::ctl::Ctl),
 }
 
+/// As [`duration`], where nothing is no limit, as kubectl has it.
+fn limit(text: &str) -> Result<Duration, String> {
+    duration(text).map(|limit| if limit.is_zero() { NO_LIMIT } else { limit })
+}
+
 /// `10s`, `1m30s`, `2h`, or a number of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u64>() {
@@ -341,7 +383,7 @@ fn speed(text: &str) -> Result<f64, String> {
 }
 
 /// A namespace's name, as Kubernetes takes it (RFC 1123): it becomes part of a path.
-fn namespace(typed: &str) -> Result<String, String> {
+pub(super) fn namespace(typed: &str) -> Result<String, String> {
     let fits = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
     if (1..=63).contains(&typed.len()) && typed.chars().all(fits) && !typed.starts_with('-') && !typed.ends_with('-') {
         Ok(typed.to_owned())
@@ -376,7 +418,16 @@ mod tests {
 
     #[test]
     fn wrong_words_are_refused() {
-        for line in ["get", "get nothing", "get pods -o xml", "-n a -A", "--request-timeout soon"] {
+        for line in [
+            "get",
+            "get nothing",
+            "get pods -o xml",
+            "-n a -A",
+            "--request-timeout soon",
+            "get apps -l =",
+            "up",
+            "delete",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }
@@ -388,6 +439,7 @@ mod tests {
         assert_eq!(":80".parse(), Ok(Port { local: Some(0), remote: 80 }));
         assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse("get apps --request-timeout 0s").unwrap().global.request_timeout, NO_LIMIT);
         assert_eq!(duration("15"), Ok(Duration::from_secs(15)));
         assert_eq!(parse("get apps").unwrap().global.request_timeout, Duration::from_secs(10));
         let Some(Command::Approve(approve)) = parse("approve a --wait").unwrap().command else { panic!() };

@@ -8,6 +8,7 @@ use super::{
     approve::named_namespace,
     args::{Global, PortForward},
     failure::{Failure, code},
+    items::in_cluster,
     stdout::{self, Reader, Stdout},
     view::View,
 };
@@ -16,6 +17,7 @@ use crate::{
     model::{
         application::Application,
         forward::{ForwardState, ForwardTarget, TargetKind, preferred_local_port},
+        key::ClusterId,
     },
 };
 
@@ -24,8 +26,11 @@ pub(super) async fn run(global: &Global, args: PortForward) -> Result<u8, Failur
     let global = named_namespace(global, &args.app);
     let view = View::open(&global, false).await?;
     let key = view.application(&args.app)?;
-    let places = view.store.application(&key).map(|entry| Application::places(&entry.row)).unwrap_or_default();
-    let pods: Vec<_> = view.store.pods_of(&key).cloned().collect();
+    // Who names a cluster is not to wait for the others, nor to hear of them.
+    let asked = |cluster: &ClusterId| in_cluster(cluster, args.cluster.as_deref());
+    let mut places = view.store.application(&key).map(|entry| Application::places(&entry.row)).unwrap_or_default();
+    places.retain(|place| asked(&place.cluster));
+    let pods: Vec<_> = view.store.pods_of(&key).filter(|pod| asked(&pod.key.cluster)).cloned().collect();
     let (targets, notes) = forward::targets(view.session.hub(), &key, &places, &pods).await;
     for note in &notes {
         stdout::note(note);
@@ -130,7 +135,6 @@ fn parse_target(text: &str) -> Result<(TargetKind, &str), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::key::ClusterId;
 
     fn target(cluster: &str, kind: TargetKind, name: &str, port: u16) -> ForwardTarget {
         ForwardTarget {

@@ -17,7 +17,7 @@ use crate::{
     cluster::logs,
     model::{
         key::{AppKey, PodKey, Text},
-        log::{LogEvent, LogRequest},
+        log::{END_OF_LOG, LogEvent, LogRequest},
         pod::Pod,
     },
 };
@@ -67,6 +67,7 @@ pub(super) async fn run(global: &Global, args: Logs) -> Result<u8, Failure> {
             }
             _ = streams.tasks.join_next(), if !streams.tasks.is_empty() => {}
             () = view.changed(), if args.follow => streams.follow(&view, &key),
+            () = stdout::gone(), if args.follow => return Ok(code::DONE),
             else => break,
         }
         if !args.follow && streams.tasks.is_empty() && lines.is_empty() {
@@ -132,6 +133,8 @@ fn show(args: &Logs, pod: &PodKey, container: &str, event: &LogEvent) -> Result<
     let (kind, time, text, reason) = match event {
         LogEvent::Line(line) => ("line", line.time, Some(&*line.text), None),
         LogEvent::Gap(reason) => ("gap", None, None, Some(&**reason)),
+        // Read whole, as was asked: nothing to tell.
+        LogEvent::Ended(reason) if **reason == *END_OF_LOG => return Ok(Reader::There),
         LogEvent::Ended(reason) => {
             stdout::note(&format!("{pod}: {reason}"));
             return Ok(Reader::There);

@@ -1,9 +1,17 @@
 //! Standard output is the answer; standard error is about it.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::failure::Failure;
 use crate::model::text::printable;
+
+/// Between two looks whether someone still reads.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Standard output, written to at once.
 pub(super) struct Stdout(io::StdoutLock<'static>);
@@ -32,6 +40,22 @@ impl Stdout {
             Err(error) => Err(Failure::failed(format!("cannot write the answer: {error}"))),
         }
     }
+}
+
+/// Returns when nobody reads standard output any more: a command that waits for changes would else only see it at the
+/// next one.
+pub(super) async fn gone() {
+    while !is_gone() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether the reading end of standard output is closed; files and terminals have none.
+fn is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 /// One line on standard error. If that is gone, nobody can be told.

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Beyond what single requests may take: probes that are waited for, pages, retries.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Changes taken at once.
 const CHUNK: usize = 1024;
 

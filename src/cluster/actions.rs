@@ -3,14 +3,9 @@
 //! Nothing is ever sent again blindly. On a conflict the object is read and checked anew, three times at most; when the
 //! connection is lost after sending, the object is read back until it tells, and else the outcome is unknown.
 
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    io,
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use http::Method;
-use jiff::Timestamp;
 use kube::Client;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -22,11 +17,18 @@ use super::{
 };
 use crate::model::{
     action::{Action, Approval, Outcome},
-    audit::{AuditLine, AuditPhase},
-    key::LOCAL,
+    audit::AuditLine,
+    key::AppKey,
 };
 
+mod apply;
 mod approve;
+mod attempt;
+mod delete;
+
+pub use apply::look;
+use attempt::Attempt;
+pub use delete::finalizers;
 
 /// Sends after conflicts, the first one included.
 const SENDS: usize = 3;
@@ -34,6 +36,8 @@ const SENDS: usize = 3;
 const READ_BACK: Duration = Duration::from_secs(10);
 /// Between two looks.
 const READ_BACK_EVERY: Duration = Duration::from_millis(500);
+/// Time for one look.
+const READ_BACK_ONE: Duration = Duration::from_secs(3);
 /// The API's limit for a field manager's name.
 const MANAGER: usize = 128;
 
@@ -45,6 +49,8 @@ pub type AuditSink<'a> = &'a mut (dyn FnMut(AuditLine) -> io::Result<()> + Send)
 pub async fn perform(hub: &Hub, action: &Action, audit: AuditSink<'_>) -> Outcome {
     match action {
         Action::Approve(approval) => approve(hub, approval, audit).await,
+        Action::Apply(applying) => apply::apply(hub, applying, audit).await,
+        Action::Delete(deletion) => delete::delete(hub, deletion, audit).await,
     }
 }
 
@@ -55,12 +61,31 @@ pub fn field_manager(user: &str) -> String {
     manager
 }
 
+/// The applications of a namespace.
+fn collection(namespace: &str) -> String {
+    format!("/apis/core.oam.dev/v1beta1/namespaces/{}/applications", escape(namespace))
+}
+
+/// One application.
+fn uri(app: &AppKey) -> String {
+    format!("{}/{}", collection(&app.namespace), escape(&app.name))
+}
+
+/// A text of an object, empty where there is none.
+fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The outcome of an intent that could not be put on record.
+fn unrecorded(error: &io::Error) -> Outcome {
+    Outcome::Failed { message: format!("nothing was sent: the audit cannot be written: {error}").into() }
+}
+
 async fn approve(hub: &Hub, approval: &Approval, audit: AuditSink<'_>) -> Outcome {
     let client = hub.client();
     let manager = field_manager(hub.user());
-    let object =
-        format!("/apis/core.oam.dev/v1beta1/namespaces/{}/applications/{}", approval.app.namespace, approval.app.name);
-    let uri = format!("{object}/status?fieldManager={}", escape(&manager));
+    let object = uri(&approval.app);
+    let status = format!("{object}/status?fieldManager={}", escape(&manager));
     for send in 1..=SENDS {
         let app: Value = match request::get_json(&client, &object, hub.request_timeout()).await {
             Ok(app) => app,
@@ -70,13 +95,13 @@ async fn approve(hub: &Hub, approval: &Approval, audit: AuditSink<'_>) -> Outcom
             Ok(patch) => patch,
             Err(message) => return Outcome::Moved { message: message.into() },
         };
-        let mut attempt = Attempt::new(hub, approval, &patch, &mut *audit);
+        let version = text(&patch, "/metadata/resourceVersion");
+        let mut attempt = Attempt::new(hub, &approval.app, "approve", version, &patch, &mut *audit);
         if let Err(error) = attempt.intend() {
-            let message = format!("nothing was sent: the audit cannot be written: {error}");
-            return Outcome::Failed { message: message.into() };
+            return unrecorded(&error);
         }
         let body = patch.to_string().into_bytes();
-        let answer = request::write(&client, Method::PATCH, &uri, MERGE_PATCH, body, hub.request_timeout()).await;
+        let answer = request::write(&client, Method::PATCH, &status, MERGE_PATCH, body, hub.request_timeout()).await;
         let outcome = match answer {
             Ok(_) => done(approval),
             Err(error) => match error.class {
@@ -140,7 +165,7 @@ async fn read_back(
     let mut seen = false;
     while Instant::now() < until {
         let left = until.saturating_duration_since(Instant::now());
-        let app = match request::get_json::<Value>(client, object, left.min(Duration::from_secs(3))).await {
+        let app = match request::get_json::<Value>(client, object, left.min(READ_BACK_ONE)).await {
             Ok(app) => app,
             Err(error) if error.class == Class::NotFound => {
                 return Outcome::Moved { message: format!("{} is gone", approval.app).into() };
@@ -167,61 +192,6 @@ async fn read_back(
     let known = if seen { "it has not taken effect so far" } else { "it cannot be read back" };
     let message = format!("unknown whether {} was approved ({lost}): {known}", approval.app);
     Outcome::Unknown { message: message.into() }
-}
-
-/// The two lines of one send.
-struct Attempt<'a> {
-    line: AuditLine,
-    audit: AuditSink<'a>,
-}
-
-impl<'a> Attempt<'a> {
-    fn new(hub: &Hub, approval: &Approval, patch: &Value, audit: AuditSink<'a>) -> Self {
-        let version = patch.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
-        let line = AuditLine {
-            id: format!("{:016x}", RandomState::new().build_hasher().finish()),
-            time: Timestamp::now(),
-            phase: AuditPhase::Intent,
-            user: hub.user().to_owned(),
-            hub: format!("{} ({})", hub.context(), hub.server()),
-            cluster: LOCAL.to_owned(),
-            kind: "Application".to_owned(),
-            namespace: approval.app.namespace.to_string(),
-            name: approval.app.name.to_string(),
-            verb: "approve".to_owned(),
-            resource_version: version.to_owned(),
-            patch: patch.clone(),
-            outcome: None,
-            message: None,
-        };
-        Self { line, audit }
-    }
-
-    fn intend(&mut self) -> io::Result<()> {
-        (self.audit)(self.line.clone())
-    }
-
-    fn end(self, outcome: &Outcome) {
-        let word = match outcome {
-            Outcome::Done { .. } => "done",
-            Outcome::Moved { .. } => "moved",
-            Outcome::Forbidden { .. } => "forbidden",
-            Outcome::Failed { .. } | Outcome::Panicked { .. } => "failed",
-            Outcome::Unknown { .. } => "unknown",
-        };
-        self.conclude(word, outcome.message());
-    }
-
-    fn conclude(mut self, word: &str, message: &str) {
-        self.line.time = Timestamp::now();
-        self.line.phase = AuditPhase::Outcome;
-        self.line.outcome = Some(word.to_owned());
-        self.line.message = Some(message.to_owned());
-        // The write has been made or not; an intent without an outcome reads as unknown, which is then true.
-        if let Err(error) = (self.audit)(self.line) {
-            tracing::error!(%error, "the outcome could not be written to the audit");
-        }
-    }
 }
 
 #[cfg(test)]

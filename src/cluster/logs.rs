@@ -22,7 +22,7 @@ use super::{
     request::{self, escape},
     watch::jitter_around,
 };
-use crate::model::log::{LogEvent, LogRequest};
+use crate::model::log::{END_OF_LOG, LogEvent, LogRequest};
 
 mod container;
 mod line;
@@ -108,7 +108,7 @@ impl Follower {
                     let ended = self.read(&mut lines).await?;
                     drop(lines);
                     match ended {
-                        Ok(()) if !self.request.follow => Next::End("end of the log".into()),
+                        Ok(()) if !self.request.follow => Next::End(END_OF_LOG.into()),
                         Ok(()) => self.look("the stream ended").await?,
                         Err(error) => {
                             self.breaks(&error.message);

@@ -53,6 +53,7 @@ pub fn application(object: &Value) -> Application {
         resource_version: metadata.text("resourceVersion"),
         generation: metadata.int("generation"),
         observed_generation: status.int("observedGeneration"),
+        labels: metadata.labels(),
         created_at: metadata.time("creationTimestamp"),
         deleting_since: metadata.time("deletionTimestamp"),
         phase: status.text("status"),

@@ -1,12 +1,19 @@
 //! What an operator does to the world, and what came of it.
 
-use super::key::{AppKey, ClusterId, Text};
+use super::{
+    apply::Manifest,
+    key::{AppKey, ClusterId, Text},
+};
 
 /// A write, with everything that was on screen when it was confirmed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Resume a suspended workflow.
     Approve(Approval),
+    /// Make an application what a manifest says.
+    Apply(Box<Applying>),
+    /// Delete an application, and with it what it made.
+    Delete(Deletion),
 }
 
 /// The approval of one or all waiting steps of an application, with the preconditions to be held by a fresh read.
@@ -26,6 +33,43 @@ pub struct Approval {
     pub steps: Vec<StepRef>,
     /// Clusters that what follows reaches, for the audit.
     pub clusters: Vec<ClusterId>,
+}
+
+/// A manifest to apply, with what was there when it was confirmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applying {
+    /// The application.
+    pub app: AppKey,
+    /// What it is to become.
+    pub manifest: Manifest,
+    /// What was there; `None`: nothing.
+    pub seen: Option<Seen>,
+    /// Have the server check it, and store nothing (`dryRun=All`).
+    pub dry_run: bool,
+}
+
+/// An application as it was read before it was to be changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// `metadata.uid`.
+    pub uid: Text,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Text,
+    /// The merge patch that it needs; `None`: it is as the manifest says.
+    pub patch: Option<serde_json::Value>,
+}
+
+/// The deletion of an application, with what was on screen when it was confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// The application.
+    pub app: AppKey,
+    /// `metadata.uid` on screen.
+    pub uid: Text,
+    /// `metadata.resourceVersion` on screen, for the audit.
+    pub resource_version: Text,
 }
 
 /// A step as it was on screen.

@@ -8,7 +8,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::key::{AppKey, ClusterId, Text};
+use super::{
+    key::{AppKey, ClusterId, Text},
+    selector::Labels,
+};
 
 /// One Application: what the hub's API server said last.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +26,8 @@ pub struct Application {
     pub generation: i64,
     /// `status.observedGeneration`; 0 when never observed.
     pub observed_generation: i64,
+    /// `metadata.labels`.
+    pub labels: Labels,
     /// `metadata.creationTimestamp`.
     pub created_at: Option<Timestamp>,
     /// `metadata.deletionTimestamp`: since when it is being deleted.

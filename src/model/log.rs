@@ -19,6 +19,9 @@ pub struct LogRequest {
     pub follow: bool,
 }
 
+/// Why a log that is not followed ends when it has been read whole.
+pub const END_OF_LOG: &str = "end of the log";
+
 /// What a log stream brings.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LogEvent {

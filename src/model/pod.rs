@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     health::Health,
     key::{PodKey, Text},
+    selector::Labels,
 };
 
 /// One pod that belongs to an application.
@@ -14,6 +15,8 @@ pub struct Pod {
     pub key: PodKey,
     /// `metadata.uid`.
     pub uid: Text,
+    /// `metadata.labels`.
+    pub labels: Labels,
     /// The application it belongs to.
     pub owner: PodOwner,
     /// Ready containers (and sidecar init containers), as kubectl counts them.

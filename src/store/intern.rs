@@ -2,18 +2,21 @@
 
 use std::collections::HashSet;
 
-use crate::model::{key::Text, pod::Pod};
+use crate::model::{key::Text, pod::Pod, selector::Labels};
 
 /// Texts in use. What nobody uses any more goes when the set has doubled.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     texts: HashSet<Text>,
     sweep_at: usize,
+    labels: HashSet<Labels>,
+    sweep_labels_at: usize,
 }
 
 impl Interner {
     /// Replaces what repeats in a pod's row by the one copy.
     pub(super) fn pod(&mut self, pod: &mut Pod) {
+        self.labels(&mut pod.labels);
         self.text(&mut pod.key.cluster.0);
         self.text(&mut pod.key.namespace);
         self.text(&mut pod.owner.app);
@@ -31,6 +34,19 @@ impl Interner {
                 self.text(&mut port.protocol);
             }
         }
+    }
+
+    /// Pods of one ReplicaSet have the same labels.
+    fn labels(&mut self, labels: &mut Labels) {
+        if let Some(kept) = self.labels.get(labels) {
+            *labels = kept.clone();
+            return;
+        }
+        if self.labels.len() >= self.sweep_labels_at.max(256) {
+            self.labels.retain(|labels| std::sync::Arc::strong_count(labels) > 1);
+            self.sweep_labels_at = self.labels.len() * 2;
+        }
+        self.labels.insert(labels.clone());
     }
 
     fn text(&mut self, text: &mut Text) {

@@ -135,6 +135,16 @@ impl Scripted {
         Hub::from_config(config, "test", "mei").unwrap()
     }
 
+    /// A kubeconfig that leads to this server, for the binary.
+    pub(crate) fn kubeconfig(&self) -> String {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
+             contexts: [{{name: test, context: {{cluster: c, user: mei}}}}]\n\
+             clusters: [{{name: c, cluster: {{server: '{}'}}}}]\nusers: [{{name: mei, user: {{token: t}}}}]\n",
+            self.url
+        )
+    }
+
     /// What was asked so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()

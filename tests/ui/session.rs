@@ -277,6 +277,7 @@ pub(crate) fn pod(
     let pod = Pod {
         key: PodKey::new(cluster, namespace, name),
         uid: name.into(),
+        labels: [].into(),
         owner: PodOwner { app: app.1.into(), app_namespace: Some(app.0.into()), component: component.into() },
         ready: u32::from(well),
         total: 1,

@@ -110,6 +110,16 @@ pub(super) fn last_status_writer(app: &Value) -> Option<Change> {
     newest_writer(app, Some("status"))
 }
 
+/// Who wrote the spec last and when, to stand behind a verb; nothing where nobody is known.
+pub(super) fn by_spec_writer(app: &Value) -> String {
+    by(newest_writer(app, None).as_ref())
+}
+
+/// The last writer of the object itself that is not the controller.
+pub(super) fn last_spec_writer(app: &Value) -> Option<Change> {
+    newest_writer(app, None)
+}
+
 fn newest_writer(app: &Value, subresource: Option<&str>) -> Option<Change> {
     let fields = app.pointer("/metadata/managedFields").and_then(Value::as_array)?;
     let text = |field: &Value, key: &str| field.get(key).and_then(Value::as_str).map(str::to_owned);

@@ -50,6 +50,7 @@ pub fn pod(cluster: &ClusterId, object: &Value, owner: PodOwner) -> Option<Pod> 
     Some(Pod {
         key,
         uid: metadata.text("uid"),
+        labels: metadata.labels(),
         owner,
         ready: printed.ready,
         total: printed.total,

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::key::Text;
+use crate::model::{key::Text, selector::Labels};
 
 /// Notes kept of one object; more would only repeat.
 const MOST_FAULTS: usize = 16;
@@ -102,6 +102,14 @@ impl<'v> Node<'v> {
             self.note(key, "not strings alone");
         }
         list.iter().filter_map(Value::as_str).map(Into::into).collect()
+    }
+
+    /// The labels, of an object's metadata.
+    pub(super) fn labels(&self) -> Labels {
+        let mut labels: Vec<(Text, Text)> =
+            self.node("labels").strings().map(|(key, value)| (key.into(), value.into())).collect();
+        labels.sort();
+        labels.into()
     }
 
     /// The string fields of this object, in order.

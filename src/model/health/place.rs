@@ -87,7 +87,13 @@ fn by_hub(app: &Application, cluster: &ClusterId, services: &[&Service]) -> Opti
     let running = any(&|step| matches!(step.phase, StepPhase::Running | StepPhase::Suspending) || step.is_retrying());
 
     if let Some(sick) = services.iter().find(|service| !service.is_well()) {
-        let health = if running.is_some() && !sick.is_exhausted() { Health::Progressing } else { Health::Failed };
+        // Until a step that goes there has done its work, a service there is on its way; in a group such a step may
+        // still wait for another one.
+        let over = app.workflow.as_ref().is_none_or(|workflow| workflow.finished || workflow.terminated);
+        let is_ahead = |step: &Step| matches!(step.phase, StepPhase::Ahead | StepPhase::Pending);
+        let is_reached = any(&|step| step.phase == StepPhase::Succeeded || step.has_failed()).is_some();
+        let on_its_way = running.is_some() || (!over && !is_reached && any(&is_ahead).is_some());
+        let health = if on_its_way && !sick.is_exhausted() { Health::Progressing } else { Health::Failed };
         return Some((health, Some(sick.complaint())));
     }
     if let Some(step) = any(&Step::has_failed) {
