@@ -1,7 +1,7 @@
 //! `lateen get -w` and `-l`.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::BufReader,
     process::{ChildStdout, Stdio},
 };
 

@@ -54,7 +54,7 @@ fn several_documents_go_to_their_own_namespaces_and_are_waited_for() {
     let twice = stage.file("twice.yaml", &format!("{mine}---\n{mine}"));
     let (code, text) = refusal(&stage.run(&format!("up -f {twice} -y")));
     assert_eq!(code, 2, "{text}");
-    assert!(text.contains("twice.yaml: line 8: default/one is named twice"), "{text}");
+    assert!(text.contains("twice.yaml: line 10: default/one is named twice"), "{text}");
 }
 
 #[test]
