@@ -60,9 +60,9 @@ fn who_may_not_write_is_told() {
 fn what_is_not_as_it_was_saved_is_not_written() {
     let stage = Stage::new();
     stage.waiting();
-    let stale =
+    let saved =
         stage.file("stale.yaml", &HELLO.replace("namespace: default", "namespace: default\n  resourceVersion: '1'"));
-    let (code, told) = refusal(&stage.run(&format!("up -f {stale} -y")));
+    let (code, told) = refusal(&stage.run(&format!("up -f {saved} -y")));
     assert_eq!(code, 4, "{told}");
     assert!(told.contains("stale.yaml: line 1") && told.contains("resourceVersion 1"), "{told}");
     assert!(stage.audit().is_empty());
