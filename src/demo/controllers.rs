@@ -7,6 +7,7 @@
 //! source-controller 1.1; [`Options::speed`] divides its times.
 
 mod api;
+mod event;
 mod flux;
 mod kubernetes;
 mod kubevela;

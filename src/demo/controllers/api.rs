@@ -210,6 +210,20 @@ impl Cluster {
         self.send(request).await
     }
 
+    /// Writes an event; one that is there already has happened once more.
+    pub(super) async fn record(&self, event: &Object) -> kube::Result<()> {
+        match self.create(&EVENT, event).await {
+            Err(error) if is_conflict(&error) => {
+                let known = self.get(&EVENT, object::namespace(event), object::name(event)).await?;
+                let Some(mut known) = known else { return Ok(()) };
+                known["count"] = Value::from(object::number(&known, "/count") + 1);
+                known["lastTimestamp"] = event["lastTimestamp"].clone();
+                self.replace(&EVENT, &known).await.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
     /// Deletes an object, `grace` seconds after which it may be gone at once (`None`: the server's choice).
     /// That it is gone already is no error.
     pub(super) async fn delete(

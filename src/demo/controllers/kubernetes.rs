@@ -4,7 +4,6 @@
 //! They run in the estate's clusters only. A real API server brings its own.
 
 mod deployment;
-mod event;
 mod pod;
 mod replica_set;
 mod service;

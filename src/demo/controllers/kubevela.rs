@@ -5,10 +5,13 @@
 
 mod application;
 mod condition;
+mod context;
 mod dispatch;
+mod expression;
 mod health;
 mod merge;
 mod placement;
+mod plan;
 mod render;
 mod revision;
 mod step;

@@ -324,6 +324,13 @@ async fn perform(
     controller: &impl Controller,
 ) -> bool {
     let answer = match write {
+        Write::Create(kind, event) if kind == api::EVENT => {
+            // A diary with a page less is no reason to stop.
+            if let Err(error) = cluster.record(&event).await {
+                tracing::debug!(%error, "the estate's controller could not write an event");
+            }
+            return true;
+        }
         Write::Create(kind, object) => cluster.create(&kind, &object).await,
         Write::Replace(kind, object) => cluster.replace(&kind, &object).await,
         Write::Status(kind, object) => cluster.replace_status(&kind, &object).await,

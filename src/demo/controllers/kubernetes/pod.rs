@@ -5,17 +5,22 @@
 //! * the command `false`, or a shell's `exit N`, ends at once; the environment variable `EXIT_AFTER_SECONDS`
 //!   lets it live that long the first time, counted from when all of its ReplicaSet are ready, so that a delivery
 //!   which waits for them succeeds (every later start fails at once).
+//!
+//! The annotation `estate.lateen.dev/fail` on a pod does the same to one that runs: `crash`, or `image` as if its
+//! image were gone when it is started again.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::event;
 use crate::demo::controllers::api;
+use crate::demo::controllers::event;
 use crate::demo::controllers::naming;
 use crate::demo::controllers::object::{self, Object};
 use crate::demo::controllers::reconciler::{Round, Write};
 
+/// Marks a pod that is to fail, and how: `crash` or `image`.
+const FAIL: &str = "estate.lateen.dev/fail";
 /// How long a container that fails at once has run.
 const SHORT_RUN: Duration = Duration::from_millis(800);
 /// The kubelet's pause before the first restart; it doubles up to [`LONGEST_BACK_OFF`].
@@ -158,7 +163,8 @@ fn step(pod: &Object, container: &Value, status: &Value, round: &mut Round<'_>) 
     let restarts = object::number(status, "/restartCount");
     let stage = |what: &str| format!("{name}/{what}/{restarts}");
     if status["state"]["running"].is_object() {
-        if let Some((code, life)) = fate(container, restarts)
+        let told = object::annotation(pod, FAIL).map(|_| (1, Duration::ZERO));
+        if let Some((code, life)) = told.or_else(|| fate(container, restarts))
             && (life <= SHORT_RUN || restarts > 0 || delivered(pod, round))
             && round.elapsed(pod, &stage("life"), life)
         {
@@ -177,6 +183,9 @@ fn step(pod: &Object, container: &Value, status: &Value, round: &mut Round<'_>) 
     }
     match object::text(status, "/state/waiting/reason") {
         "CrashLoopBackOff" => {
+            if object::annotation(pod, FAIL) == Some("image") {
+                return not_pulled(pod, container, status, round);
+            }
             if round.elapsed(pod, &stage("back-off"), back_off(restarts)) {
                 return started(pod, container, status, restarts + 1, round);
             }

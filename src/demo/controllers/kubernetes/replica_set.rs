@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::event;
 use crate::demo::controllers::api;
+use crate::demo::controllers::event;
 use crate::demo::controllers::naming;
 use crate::demo::controllers::object::{self, Object};
 use crate::demo::controllers::reconciler::{Round, Write};

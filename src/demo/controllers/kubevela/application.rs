@@ -4,19 +4,19 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::condition::{available, by_health, condition_of, drop_conditions, put_condition};
-use super::placement;
-use super::render;
+use super::condition::{available, by_health, drop_conditions, put_condition};
+use super::plan::{self, Plan};
 use super::revision::{self, Revision};
 use super::step::{Memory, Steps};
-use super::tracker;
 use super::workflow::{self, Workflow};
+use super::{context, dispatch, health, render, tracker};
 use crate::demo::controllers::Pace;
 use crate::demo::controllers::api::{self, Cluster};
+use crate::demo::controllers::event::event;
 use crate::demo::controllers::object::{self, Object};
 
 const FINALIZER: &str = "app.oam.dev/resource-tracker-finalizer";
@@ -26,6 +26,8 @@ const RESYNC: Duration = Duration::from_secs(300);
 /// The pause after a write that somebody else's overtook, and while something is on its way out.
 const SOON: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_secs(5);
+/// How often what cannot be parsed is tried again: somebody may write what it speaks of.
+const REFUSED: Duration = Duration::from_secs(30);
 
 /// Follows one application until its sender is gone.
 pub(super) async fn follow(hub: Cluster, pace: Pace, mut seen: watch::Receiver<Object>) {
@@ -85,7 +87,16 @@ impl Follower {
             return Ok(self.pace.of(RESYNC));
         }
         self.adopt(application).await?;
-        let revision = revision::current(&self.hub, application).await?;
+        let mut plan = match plan::read(&self.hub, application, &application["spec"]).await? {
+            Ok(plan) => plan,
+            Err(why) => return self.refuse(application, &why).await,
+        };
+        let revision = revision::current(&self.hub, application, &plan.others).await?;
+        if revision.spec != application["spec"]
+            && let Ok(pinned) = plan::read(&self.hub, application, &revision.spec).await?
+        {
+            plan = pinned;
+        }
         let mut status = application["status"].clone();
         object::set(&mut status, &["observedGeneration"], application["metadata"]["generation"].clone());
         if let Some(row) = &revision.row {
@@ -94,7 +105,7 @@ impl Follower {
             available(&mut status, &["Parsed", "Revision"]);
         }
         self.save(application, status).await?;
-        self.run(application, &revision).await
+        self.run(application, &revision, &plan).await
     }
 
     async fn save(&mut self, application: &mut Object, status: Value) -> kube::Result<()> {
@@ -106,6 +117,24 @@ impl Follower {
         *application = self.hub.replace_status(&api::APPLICATION, &new).await?;
         self.written = self.written.max(object::version(application));
         Ok(())
+    }
+
+    /// Says something about an application in the hub's diary.
+    async fn tell(&self, application: &Object, reason: &str, message: &str) {
+        if let Err(error) = self.hub.record(&event(application, "Application", reason, message)).await {
+            tracing::debug!(%error, "the estate's KubeVela could not write an event");
+        }
+    }
+
+    /// Says of an application that it cannot be parsed.
+    async fn refuse(&mut self, application: &mut Object, why: &str) -> kube::Result<Duration> {
+        let mut status = application["status"].clone();
+        object::set(&mut status, &["observedGeneration"], application["metadata"]["generation"].clone());
+        status["status"] = json!("rendering");
+        put_condition(&mut status, "Parsed", "False", "ReconcileError", why);
+        self.save(application, status).await?;
+        self.tell(application, "FailedParse", why).await;
+        Ok(self.pace.of(REFUSED))
     }
 
     /// The finalizer and KubeVela's version, before anything else.
@@ -122,15 +151,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes the workflow as far as it goes now.
-    async fn run(&mut self, application: &mut Object, revision: &Revision) -> kube::Result<Duration> {
-        let plan = self.plan(application, revision).await?;
+    /// Takes the workflow as far as it goes now; one that waits for a person or has succeeded is looked after.
+    async fn run(&mut self, application: &mut Object, revision: &Revision, plan: &Plan) -> kube::Result<Duration> {
         let mut status = application["status"].clone();
         // A revision that KubeVela ≤ 1.9 wrote down carries its hash behind a colon.
         let at = object::text(&status, "/workflow/appRevision").to_owned();
-        let at = at.split(':').next().unwrap_or_default();
-        if at != revision.label {
-            let context = self.context(application).await?;
+        if at.split(':').next() != Some(&revision.label) {
+            let context = context::reference(&self.hub, application).await?;
             for key in ["services", "appliedResources"] {
                 object::unset(&mut status, &[key]);
             }
@@ -138,22 +165,22 @@ impl Follower {
             available(&mut status, &["Parsed", "Revision", "Policy", "Render"]);
             status["workflow"] = workflow::begin(&revision.label, &plan.mode, &context, &object::now());
             self.memory = Memory::default();
+            for (reason, message) in [
+                ("Parsed", "Parsed successfully"),
+                ("Revisioned", "Revisioned successfully"),
+                ("PolicyGenerated", "Policy generated successfully"),
+                ("Rendered", "Rendered successfully"),
+            ] {
+                self.tell(application, reason, message).await;
+            }
         }
-        let mut flow = Workflow::new(&plan.steps, status["workflow"].clone());
-        if flow.finished() {
-            return self.keep(application, revision, &plan.steps).await;
-        }
-        if flow.held() {
-            flow.settle(&object::now());
-            status["workflow"] = flow.status;
-            status["status"] = json!("workflowSuspending");
-            self.save(application, status).await?;
-            return Ok(self.pace.of(RESYNC));
-        }
-
+        let vars = if plan.hands_on() { context::vars(&self.hub, application).await? } else { Map::new() };
+        let scope = scope(application, revision);
+        let mut flow = Workflow::new(&plan.steps, status["workflow"].clone(), scope, vars.clone());
+        let under_way = !flow.finished();
         let mut pause = self.pace.of(RESYNC);
         let mut executed = HashSet::new();
-        loop {
+        while !flow.held() {
             let due = flow.due(&executed, &object::now());
             if due.is_empty() {
                 break;
@@ -170,179 +197,119 @@ impl Follower {
                 };
                 let (outcome, again) = steps.execute(&one).await?;
                 pause = again.map_or(pause, |again| pause.min(again));
-                flow.record(&one, &outcome, &object::now());
+                flow.record(&one, outcome, &object::now());
                 executed.insert(one.name);
             }
         }
         flow.settle(&object::now());
-        let suspended: Vec<String> = workflow::all_statuses(&flow.status)
-            .filter(|step| step["phase"] == "suspending" && step["type"] != "step-group")
-            .map(|step| object::text(step, "/id").to_owned())
-            .collect();
-        self.note_suspension(application, &suspended).await?;
-        let finished = flow.finished();
-        status["status"] = json!(workflow::application_phase(&flow.status).unwrap_or_else(|| by_health(&status)));
+        self.note(application, &flow, &vars).await?;
+        let ended = under_way && flow.finished();
         let succeeded = flow.status["status"] == "succeeded";
+        let waits = flow.status["status"] == "suspending";
+        status["status"] = json!(workflow::application_phase(&flow.status).unwrap_or_else(|| by_health(&status)));
         status["workflow"] = flow.status;
-        if succeeded {
+        if ended && succeeded {
             put_condition(&mut status, "Workflow", "True", "Available", "");
             put_condition(&mut status, "Ready", "True", "ReconcileSuccess", "");
         }
         self.save(application, status).await?;
-        if finished {
+        if ended {
+            self.memory = Memory::default();
             revision::finish(&self.hub, application, &revision.name).await?;
-            if succeeded {
-                self.collect(application).await?;
-            }
+        }
+        if ended && succeeded {
+            self.tell(application, "Applied", "Workflow finished").await;
+            self.tell(application, "Deployed", "Deployed successfully").await;
+        }
+        if succeeded || waits {
+            self.keep(application, succeeded).await?;
         }
         Ok(pause)
     }
 
-    /// The steps and policies of a revision, those of other objects among them.
-    async fn plan(&self, application: &Object, revision: &Revision) -> kube::Result<Plan> {
-        let spec = &revision.spec;
-        let space = object::namespace(application);
-        let (mut steps, mut mode) = placement::steps(spec);
-        let mut modes = spec["workflow"]["mode"].clone();
-        let reference = object::text(spec, "/workflow/ref");
-        if !reference.is_empty()
-            && let Some(workflow) = self.hub.get(&api::WORKFLOW, space, reference).await?
-        {
-            steps = object::list(&workflow, "/steps").to_vec();
-            mode = "StepByStep";
-            modes = workflow["mode"].clone();
+    /// Keeps in the workflow's context what steps handed on, and since and until when they are suspended.
+    async fn note(
+        &mut self,
+        application: &Object,
+        flow: &Workflow<'_>,
+        before: &Map<String, Value>,
+    ) -> kube::Result<()> {
+        let (mut new, mut since) = (Map::new(), Map::new());
+        if flow.vars != *before {
+            new.insert("vars".to_owned(), context::spell(&flow.vars));
         }
-        let mode = modes["steps"].as_str().unwrap_or(mode);
-        let sub = modes["subSteps"].as_str().unwrap_or("DAG");
-        let mode = format!("{mode}-{sub}");
-
-        let mut policies = object::list(spec, "/policies").to_vec();
-        let named = steps.iter().flat_map(|step| object::list(step, "/properties/policies")).filter_map(Value::as_str);
-        for name in named {
-            if policies.iter().any(|policy| policy["name"] == name) {
-                continue;
+        let suspended = workflow::all_statuses(&flow.status)
+            .filter(|step| step["phase"] == "suspending" && step["type"] != "step-group")
+            .map(|step| object::text(step, "/id"));
+        let mut noted = Vec::new();
+        for id in suspended.filter(|id| !self.memory.noted.contains(*id)) {
+            since.insert(format!("{id}.suspend.suspendTimeStamp"), json!(object::now()));
+            if let Some(left) = self.memory.resumes_in(id) {
+                let at = object::stamp(jiff::Timestamp::now() + left);
+                new.insert(format!("{id}.suspend.resumeTimeStamp"), json!(at));
             }
-            if let Some(mut policy) = self.hub.get(&api::POLICY, space, name).await? {
-                policy["name"] = json!(name);
-                policies.push(policy);
-            }
+            noted.push(id.to_owned());
         }
-        Ok(Plan { steps, mode, policies })
-    }
-
-    /// The ConfigMap in which a workflow keeps what its steps tell each other; answers a reference to it.
-    async fn context(&self, application: &Object) -> kube::Result<Value> {
-        let (space, app) = (object::namespace(application), object::name(application));
-        let name = format!("workflow-{app}-context");
-        let live = if let Some(live) = self.hub.get(&api::CONFIG_MAP, space, &name).await? {
-            live
-        } else {
-            let started = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S +0000 UTC");
-            let made = json!({
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {
-                    "annotations": {"vela.io/startTime": started.to_string()},
-                    "name": name,
-                    "namespace": space,
-                    "ownerReferences": [{
-                        "apiVersion": api::APPLICATION.api_version,
-                        "controller": true,
-                        "kind": "Application",
-                        "name": app,
-                        "uid": object::uid(application),
-                    }],
-                },
-                "data": {"vars": "\n\n"},
-            });
-            self.hub.create(&api::CONFIG_MAP, &made).await?
-        };
-        Ok(json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "name": name,
-            "namespace": space,
-            "uid": object::uid(&live),
-        }))
-    }
-
-    /// Keeps in the context since when, and where a step has a duration until when, steps are suspended.
-    async fn note_suspension(&mut self, application: &Object, ids: &[String]) -> kube::Result<()> {
-        let new: Vec<&String> = ids.iter().filter(|id| !self.memory.noted.contains(*id)).collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let space = object::namespace(application);
-        let name = format!("workflow-{}-context", object::name(application));
-        if let Some(mut context) = self.hub.get(&api::CONFIG_MAP, space, &name).await? {
-            let before = context.clone();
-            for id in new {
-                if context["data"][format!("{id}.suspend.suspendTimeStamp")].is_null() {
-                    context["data"][format!("{id}.suspend.suspendTimeStamp")] = json!(object::now());
-                }
-                if let Some(left) = self.memory.resumes_in(id) {
-                    let at = jiff::Timestamp::now() + left;
-                    context["data"][format!("{id}.suspend.resumeTimeStamp")] = json!(object::stamp(at));
-                }
-            }
-            if context != before {
-                self.hub.replace(&api::CONFIG_MAP, &context).await?;
-            }
-        }
-        self.memory.noted.extend(ids.iter().cloned());
+        context::note(&self.hub, application, new, since).await?;
+        self.memory.noted.extend(noted);
         Ok(())
     }
 
-    /// After the workflow: what was made is kept as it was made, and its health is looked at. A cluster that does
-    /// not answer changes neither phase nor services; only the condition StateKeep says so.
-    async fn keep(&mut self, application: &mut Object, revision: &Revision, steps: &[Value]) -> kube::Result<Duration> {
-        let plan = self.plan(application, revision).await?;
-        let mut status = application["status"].clone();
-        let done: Vec<&Value> = steps
-            .iter()
-            .flat_map(|step| std::iter::once(step).chain(object::list(step, "/subSteps")))
-            .filter(|step| {
-                workflow::all_statuses(&application["status"]["workflow"])
-                    .any(|known| known["name"] == step["name"] && known["phase"] == "succeeded")
-            })
-            .collect();
-        let mut errors = Vec::new();
-        for step in done {
-            let mut keeper = Steps {
-                hub: &self.hub,
-                pace: self.pace,
-                memory: &mut self.memory,
-                application,
-                revision,
-                policies: &plan.policies,
-                status: &mut status,
-            };
-            errors.extend(keeper.keep(step).await?);
-        }
-        if errors.is_empty() {
-            if condition_of(&status, "StateKeep").is_some() {
-                put_condition(&mut status, "StateKeep", "True", "ReconcileSuccess", "");
+    /// Keeps what was made as it was made, takes away what older generations made and the newest did not, and looks at
+    /// the health of what is done. A cluster that does not answer changes neither phase nor services: only
+    /// conditions say so, and they go on saying it when it answers again.
+    async fn keep(&mut self, application: &mut Object, succeeded: bool) -> kube::Result<()> {
+        let trackers = tracker::of(&self.hub, application).await?;
+        let (current, old): (Vec<_>, Vec<_>) =
+            trackers.into_iter().partition(|one| tracker::is_current(one, application));
+        let entries: Vec<Value> = current.iter().flat_map(tracker::resources).collect();
+        let mut live = Vec::new();
+        let (mut errors, mut lost) = (Vec::new(), None);
+        for entry in &entries {
+            match dispatch::keep(&self.hub, entry).await {
+                Ok(object) => live.push((entry, object)),
+                Err(error) if api::is_race(&error) => {}
+                Err(error) => {
+                    let said = api::message(&error);
+                    errors.push(format!("failed to get resource {}: {said}", tracker::spell(entry)));
+                    lost = lost.or(Some((entry, said)));
+                }
             }
-        } else {
-            let message = super::dispatch::listed(&errors);
-            put_condition(&mut status, "StateKeep", "False", "ReconcileError", &message);
         }
-        if application["status"]["workflow"]["status"] == "succeeded" {
+        let mut status = application["status"].clone();
+        if succeeded {
+            for row in status["services"].as_array_mut().into_iter().flatten() {
+                let own = |entry: &Value| {
+                    entry["component"] == row["name"]
+                        && ["cluster", "namespace"].iter().all(|key| entry[key] == row[key])
+                };
+                let own: Vec<&Value> = live.iter().filter(|(entry, _)| own(entry)).map(|(_, object)| object).collect();
+                if !own.is_empty() {
+                    let health = health::judge(own);
+                    row["healthy"] = json!(health.healthy);
+                    if !health.message.is_empty() {
+                        row["message"] = json!(health.message);
+                    }
+                }
+            }
             status["status"] = json!(by_health(&status));
         }
+        if let Some((entry, said)) = lost {
+            let message = dispatch::listed(&errors);
+            put_condition(&mut status, "StateKeep", "False", "ReconcileError", &message);
+            self.tell(application, "FailedStateKeep", &message).await;
+            if succeeded {
+                let applied = object::list(&status, "/appliedResources");
+                let at = applied.iter().position(|one| tracker::same(one, entry)).unwrap_or_default();
+                let message =
+                    format!("failed to garbage collect application revision: get applied resource index={at}: {said}");
+                put_condition(&mut status, "Synced", "False", "ReconcileError", &message);
+                self.tell(application, "FailedGC", &message).await;
+            }
+        }
         self.save(application, status).await?;
-        Ok(self.pace.of(RESYNC))
-    }
-
-    /// Takes away what older generations made and the newest did not.
-    async fn collect(&self, application: &Object) -> kube::Result<()> {
-        let all = tracker::of(&self.hub, application).await?;
-        let kept: Vec<Value> =
-            all.iter().filter(|one| tracker::is_current(one, application)).flat_map(tracker::resources).collect();
-        for old in all {
-            if !tracker::is_current(&old, application)
-                && let Err(error) = tracker::sweep(&self.hub, old, &kept).await
-            {
+        for old in old.into_iter().filter(|_| succeeded) {
+            if let Err(error) = tracker::sweep(&self.hub, old, &entries).await {
                 tracing::debug!(error, "the estate's KubeVela could not collect");
             }
         }
@@ -358,7 +325,7 @@ impl Follower {
         let mut status = application["status"].clone();
         object::set(&mut status, &["status"], json!("deleting"));
         object::set(&mut status, &["observedGeneration"], application["metadata"]["generation"].clone());
-        self.save(application, status).await?;
+        self.save(application, status.clone()).await?;
         let mut gone = true;
         for one in tracker::of(&self.hub, application).await? {
             match tracker::sweep(&self.hub, one, &[]).await {
@@ -367,7 +334,6 @@ impl Follower {
                     let message = format!(
                         "error encountered during garbage collection: failed to sweep resourcetrackers to be deleted: {error}"
                     );
-                    let mut status = application["status"].clone();
                     put_condition(&mut status, "Ready", "False", "Deleting", &message);
                     self.save(application, status).await?;
                     return Ok(self.pace.of(RETRY));
@@ -383,8 +349,19 @@ impl Follower {
     }
 }
 
-struct Plan {
-    steps: Vec<Value>,
-    mode: String,
-    policies: Vec<Value>,
+/// What the expressions of an application's steps find as `context`.
+fn scope(application: &Object, revision: &Revision) -> Value {
+    let (name, metadata) = (object::name(application), &application["metadata"]);
+    let number = revision.name.rsplit_once("-v").and_then(|(_, number)| number.parse::<u64>().ok());
+    json!({
+        "name": name,
+        "appName": name,
+        "workflowName": name,
+        "namespace": object::namespace(application),
+        "appRevision": revision.name,
+        "appRevisionNum": number,
+        "publishVersion": object::annotation(application, revision::PUBLISH_VERSION).unwrap_or_default(),
+        "appLabels": metadata["labels"],
+        "appAnnotations": metadata["annotations"],
+    })
 }

@@ -11,11 +11,6 @@ pub(super) fn by_health(status: &Value) -> &'static str {
     if object::list(status, "/services").iter().all(well) { "running" } else { "unhealthy" }
 }
 
-/// The condition of a type.
-pub(super) fn condition_of<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
-    object::list(status, "/conditions").iter().find(|one| one["type"] == kind)
-}
-
 /// Puts a condition; its time moves only when its status does.
 pub(super) fn put_condition(status: &mut Value, kind: &str, truth: &str, reason: &str, message: &str) {
     let mut all = object::list(status, "/conditions").to_vec();

@@ -128,6 +128,11 @@ impl Parcel {
     }
 }
 
+/// Puts back what a tracker's entry says, and answers what is live.
+pub(super) async fn keep(hub: &Cluster, entry: &Value) -> kube::Result<Object> {
+    apply(&hub.member(object::text(entry, "/cluster")), &entry["raw"]).await
+}
+
 /// Several errors as KubeVela lists them.
 pub(super) fn listed(errors: &[String]) -> String {
     let each: Vec<String> = errors.iter().map(|error| format!("({error})")).collect();

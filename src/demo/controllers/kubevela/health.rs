@@ -12,12 +12,13 @@ pub(super) struct Health {
 }
 
 /// Judges a component by its live objects, the workload first.
-pub(super) fn judge(live: &[Value]) -> Health {
-    let Some(workload) = live.first() else {
+pub(super) fn judge<'a>(live: impl IntoIterator<Item = &'a Value>) -> Health {
+    let mut live = live.into_iter();
+    let Some(workload) = live.next() else {
         return Health { healthy: true, message: String::new() };
     };
     match object::text(workload, "/kind") {
-        "HelmRelease" => helm(workload, live.get(1)),
+        "HelmRelease" => helm(workload, live.next()),
         "Deployment" => deployment(workload),
         _ => Health { healthy: true, message: String::new() },
     }

@@ -23,8 +23,9 @@ pub(super) struct Revision {
     pub(super) row: Option<Value>,
 }
 
-/// Finds or makes the revision of what the application says now.
-pub(super) async fn current(hub: &Cluster, application: &Object) -> kube::Result<Revision> {
+/// Finds or makes the revision of what the application says now. `others` are the Policies and the Workflow that
+/// it speaks of: they belong to what it says.
+pub(super) async fn current(hub: &Cluster, application: &Object, others: &Value) -> kube::Result<Revision> {
     let latest = &application["status"]["latestRevision"];
     let version = object::annotation(application, PUBLISH_VERSION);
     let row = |name: &str, hash: &str, spec: &Value, row: Option<Value>| Revision {
@@ -36,7 +37,10 @@ pub(super) async fn current(hub: &Cluster, application: &Object) -> kube::Result
     };
     let observed = application["status"]["observedGeneration"] == application["metadata"]["generation"];
     let (known, hash) = (object::text(latest, "/name"), object::text(latest, "/revisionHash"));
-    if !known.is_empty() && observed && version.is_none() {
+    let alone = others.as_object().is_none_or(serde_json::Map::is_empty);
+    let content = if alone { application["spec"].clone() } else { json!([application["spec"], others]) };
+    let now = naming::revision_hash(&content);
+    if !known.is_empty() && observed && version.is_none() && (alone || now == hash) {
         return Ok(row(known, hash, &application["spec"], None));
     }
     let all = all(hub, application).await?;
@@ -46,7 +50,7 @@ pub(super) async fn current(hub: &Cluster, application: &Object) -> kube::Result
     {
         return Ok(row(known, hash, &spec(pinned), None));
     }
-    let hash = naming::revision_hash(&application["spec"]);
+    let hash = now;
     let again = all.iter().rfind(|one| {
         object::label(one, "app.oam.dev/app-revision-hash") == Some(&hash)
             && object::annotation(one, PUBLISH_VERSION) == version
@@ -57,7 +61,7 @@ pub(super) async fn current(hub: &Cluster, application: &Object) -> kube::Result
     };
     let name = format!("{}-v{number}", object::name(application));
     if again.is_none() {
-        create(hub, application, &name, &hash).await?;
+        create(hub, application, others, &name, &hash).await?;
     }
     let latest = json!({"name": name, "revision": number, "revisionHash": hash});
     Ok(row(&name, &hash, &application["spec"], Some(latest)))
@@ -82,7 +86,7 @@ fn spec(revision: &Object) -> Value {
         .take()
 }
 
-async fn create(hub: &Cluster, application: &Object, name: &str, hash: &str) -> kube::Result<()> {
+async fn create(hub: &Cluster, application: &Object, others: &Value, name: &str, hash: &str) -> kube::Result<()> {
     let mut metadata = json!({
         "labels": {"app.oam.dev/app-revision-hash": hash, "app.oam.dev/name": object::name(application)},
         "name": name,
@@ -99,7 +103,7 @@ async fn create(hub: &Cluster, application: &Object, name: &str, hash: &str) -> 
         metadata["annotations"] = annotations.clone();
         object::unset(&mut metadata, &["annotations", "kubectl.kubernetes.io/last-applied-configuration"]);
     }
-    let content = json!({
+    let mut content = json!({
         "application": {
             "apiVersion": api::APPLICATION.api_version,
             "kind": "Application",
@@ -108,6 +112,9 @@ async fn create(hub: &Cluster, application: &Object, name: &str, hash: &str) -> 
             "status": {},
         },
     });
+    for (key, value) in others.as_object().into_iter().flatten() {
+        content[key] = value.clone();
+    }
     let pinned = object::annotation(application, PUBLISH_VERSION).is_some();
     let spec = if pinned {
         content

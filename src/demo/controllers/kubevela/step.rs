@@ -65,18 +65,18 @@ impl Steps<'_> {
         let age = self.memory.age(&due.id);
         let limit = duration(&due.step["timeout"]).map(|limit| self.pace.of(limit));
         if limit.is_some_and(|limit| age >= limit) {
-            return Ok((Outcome::TimedOut, None));
+            return Ok((Outcome::Ended("Timeout", String::new()), None));
         }
         let left = limit.map(|limit| limit.saturating_sub(age));
         let outcome = match object::text(&due.step, "/type") {
             "suspend" => self.suspend(due, age),
             "deploy" | "deploy2env" => match self.deploy(&due.step).await? {
                 // As observed in 1.10: what waits for approval is already there.
-                Outcome::Succeeded if due.step["properties"]["auto"] == false && !due.resumed => Outcome::Suspended,
+                Outcome::Succeeded(_) if due.step["properties"]["auto"] == false && !due.resumed => Outcome::Suspended,
                 other => other,
             },
             "apply-component" => self.apply_component(&due.step).await?,
-            _ => Outcome::Succeeded,
+            _ => Outcome::Succeeded(Value::Null),
         };
         let (outcome, again) = self.pause(&due.id, outcome);
         let again = match (again, left) {
@@ -88,11 +88,11 @@ impl Steps<'_> {
 
     fn suspend(&mut self, due: &Due, age: Duration) -> Outcome {
         let Some(time) = duration(&due.step["properties"]["duration"]) else {
-            return if due.resumed { Outcome::Succeeded } else { Outcome::Suspended };
+            return if due.resumed { Outcome::Succeeded(Value::Null) } else { Outcome::Suspended };
         };
         let time = self.pace.of(time);
         if age >= time {
-            return Outcome::Succeeded;
+            return Outcome::Succeeded(Value::Null);
         }
         self.memory.resumes.insert(due.id.clone(), Instant::now() + time.saturating_sub(age));
         Outcome::Suspended
@@ -111,7 +111,7 @@ impl Steps<'_> {
                 let tries = self.memory.tries.entry(id.to_owned()).or_default();
                 *tries += 1;
                 if *tries > TRIES {
-                    return (Outcome::GivenUp(message), None);
+                    return (Outcome::Ended("FailedAfterRetries", message), None);
                 }
                 let pause = self.pace.of(back_off(*tries - 1, 0.0, 300.0));
                 (Outcome::Failed(message), Some(pause))
@@ -179,8 +179,9 @@ impl Steps<'_> {
     /// Brings parcels to their places and judges how they stand there.
     async fn deliver(&mut self, parcels: &[Parcel], dress: impl Fn(&str) -> String) -> kube::Result<Outcome> {
         let entries: Vec<Value> = parcels.iter().flat_map(Parcel::entries).collect();
-        tracker::add(self.hub, self.application, &self.revision.name, &entries).await?;
+        tracker::add(self.hub, self.application, &self.revision.name, self.policies, &entries).await?;
         let (mut errors, mut waiting) = (Vec::new(), Vec::new());
+        let mut output = Value::Null;
         for parcel in parcels {
             self.note_applied(parcel);
             match parcel.deliver(self.hub).await {
@@ -190,6 +191,7 @@ impl Steps<'_> {
                         waiting.push(format!("{} is not healthy", parcel.spell()));
                     }
                     self.put_service(row);
+                    output = live.into_iter().next().unwrap_or_default();
                 }
                 Err(error) if api::is_conflict(&error) => waiting.push(format!("{} is not healthy", parcel.spell())),
                 Err(error) => {
@@ -203,29 +205,8 @@ impl Steps<'_> {
         } else if !waiting.is_empty() {
             Outcome::Waiting(waiting.join(","))
         } else {
-            Outcome::Succeeded
+            Outcome::Succeeded(output)
         })
-    }
-
-    /// After the workflow: puts back what a finished step made. Answers what could not be read.
-    pub(super) async fn keep(&mut self, step: &Value) -> kube::Result<Vec<String>> {
-        if !matches!(object::text(step, "/type"), "deploy" | "deploy2env" | "apply-component") {
-            return Ok(Vec::new());
-        }
-        let Ok(parcels) = self.parcels(step).await? else {
-            return Ok(Vec::new());
-        };
-        let mut errors = Vec::new();
-        for parcel in parcels {
-            match parcel.deliver(self.hub).await {
-                Ok(live) => self.put_service(parcel.service(&live)),
-                Err(error) if api::is_race(&error) => {}
-                Err(error) => errors.extend(parcel.entries().iter().map(|entry| {
-                    format!("failed to get resource {}: {}", tracker::spell(entry), api::message(&error))
-                })),
-            }
-        }
-        Ok(errors)
     }
 
     fn note_applied(&mut self, parcel: &Parcel) {

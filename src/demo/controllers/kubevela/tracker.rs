@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::render::Manifest;
+use super::revision::PUBLISH_VERSION;
 use crate::demo::controllers::api::{self, Cluster};
 use crate::demo::controllers::object::{self, Object};
 
@@ -89,46 +90,98 @@ pub(super) async fn of(hub: &Cluster, application: &Object) -> kube::Result<Vec<
     Ok(all)
 }
 
-/// Whether a tracker is the one of the application's newest generation.
+/// Whether a tracker lists what the application has now: that of its newest generation, or the root, whose
+/// objects stay as long as the application does.
 pub(super) fn is_current(tracker: &Object, application: &Object) -> bool {
-    let version = "app.oam.dev/publishVersion";
-    match object::annotation(application, version) {
-        Some(wanted) => object::annotation(tracker, version) == Some(wanted),
-        None => {
-            object::number(tracker, "/spec/applicationGeneration")
-                == object::number(application, "/metadata/generation")
+    is_root(tracker)
+        || match object::annotation(application, PUBLISH_VERSION) {
+            Some(wanted) => object::annotation(tracker, PUBLISH_VERSION) == Some(wanted),
+            None => tracker["spec"]["applicationGeneration"] == application["metadata"]["generation"],
         }
-    }
 }
 
-/// Adds entries to the tracker of the application's newest generation, making it where there is none.
-pub(super) async fn add(hub: &Cluster, application: &Object, revision: &str, entries: &[Value]) -> kube::Result<()> {
-    let current = of(hub, application)
-        .await?
-        .into_iter()
-        .find(|tracker| is_current(tracker, application) && tracker["spec"]["type"] != "root");
-    let mut held = current.as_ref().map(resources).unwrap_or_default();
-    let before = held.clone();
-    for entry in entries {
-        match held.iter_mut().find(|one| same(one, entry)) {
-            Some(old) => *old = entry.clone(),
-            None => held.push(entry.clone()),
+fn is_root(tracker: &Object) -> bool {
+    tracker["spec"]["type"] == "root"
+}
+
+/// When an object is to be taken away, by the application's garbage-collect policies: `onAppUpdate`,
+/// `onAppDelete` or `never`.
+fn strategy<'a>(policies: &'a [Value], entry: &Value) -> &'a str {
+    let label = |key: &str| object::label(&entry["raw"], key).unwrap_or_default();
+    let facts = [
+        ("componentNames", object::text(entry, "/component")),
+        ("componentTypes", label("workload.oam.dev/type")),
+        ("oamTypes", label("app.oam.dev/resourceType")),
+        ("traitTypes", label("trait.oam.dev/type")),
+        ("resourceTypes", object::text(entry, "/kind")),
+        ("resourceNames", object::text(entry, "/name")),
+    ];
+    let asked = |rule: &Value, key: &str| rule["selector"][key].as_array().cloned();
+    policies
+        .iter()
+        .filter(|policy| policy["type"] == "garbage-collect")
+        .flat_map(|policy| object::list(policy, "/properties/rules"))
+        .find(|rule| {
+            facts.iter().any(|(key, _)| asked(rule, key).is_some())
+                && facts.iter().all(|(key, is)| asked(rule, key).is_none_or(|all| all.iter().any(|one| one == is)))
+        })
+        .map_or("onAppUpdate", |rule| object::text(rule, "/strategy"))
+}
+
+/// Writes down what an application is about to make: in the root tracker what shall stay until the application
+/// goes, else in that of its newest generation.
+pub(super) async fn add(
+    hub: &Cluster,
+    application: &Object,
+    revision: &str,
+    policies: &[Value],
+    entries: &[Value],
+) -> kube::Result<()> {
+    let all = of(hub, application).await?;
+    for root in [false, true] {
+        let own = entries.iter().filter(|entry| (strategy(policies, entry) == "onAppDelete") == root).cloned();
+        let own: Vec<Value> = own
+            .map(|mut entry| {
+                if strategy(policies, &entry) == "never" {
+                    entry["skipGC"] = json!(true);
+                }
+                entry
+            })
+            .collect();
+        let current = all.iter().find(|one| is_root(one) == root && is_current(one, application));
+        let mut held = current.map(resources).unwrap_or_default();
+        let before = held.clone();
+        for entry in own {
+            match held.iter_mut().find(|one| same(one, &entry)) {
+                Some(old) => *old = entry,
+                None => held.push(entry),
+            }
+        }
+        if held == before && (root || current.is_some()) {
+            continue;
+        }
+        let compression = pack(&Value::Array(held));
+        if let Some(mut tracker) = current.cloned() {
+            object::unset(&mut tracker, &["spec", "managedResources"]);
+            object::set(&mut tracker, &["spec", "compression"], compression);
+            hub.replace(&api::RESOURCE_TRACKER, &tracker).await?;
+        } else {
+            hub.create(&api::RESOURCE_TRACKER, &made(application, revision, root, compression)).await?;
         }
     }
-    if current.is_some() && held == before {
-        return Ok(());
-    }
-    let compression = pack(&Value::Array(held));
-    if let Some(mut tracker) = current {
-        object::unset(&mut tracker, &["spec", "managedResources"]);
-        object::set(&mut tracker, &["spec", "compression"], compression);
-        hub.replace(&api::RESOURCE_TRACKER, &tracker).await?;
-        return Ok(());
-    }
-    let version = object::annotation(application, "app.oam.dev/publishVersion");
-    let generation = object::number(application, "/metadata/generation");
-    let middle = version.map_or_else(|| format!("v{generation}"), ToOwned::to_owned);
+    Ok(())
+}
+
+/// A tracker that lists nothing else yet.
+fn made(application: &Object, revision: &str, root: bool, compression: Value) -> Value {
+    let version = object::annotation(application, PUBLISH_VERSION).filter(|_| !root);
+    let generation = if root { 0 } else { object::number(application, "/metadata/generation") };
     let (name, space) = (object::name(application), object::namespace(application));
+    let middle = match version {
+        _ if root => String::new(),
+        Some(version) => format!("-{version}"),
+        None => format!("-v{generation}"),
+    };
     let mut tracker = json!({
         "apiVersion": api::RESOURCE_TRACKER.api_version,
         "kind": "ResourceTracker",
@@ -140,19 +193,18 @@ pub(super) async fn add(hub: &Cluster, application: &Object, revision: &str, ent
                 "app.oam.dev/namespace": space,
                 "app.oam.dev/uid": object::uid(application),
             },
-            "name": format!("{name}-{middle}-{space}"),
+            "name": format!("{name}{middle}-{space}"),
         },
         "spec": {
             "applicationGeneration": generation,
             "compression": compression,
-            "type": "versioned",
+            "type": if root { "root" } else { "versioned" },
         },
     });
     if let Some(version) = version {
-        tracker["metadata"]["annotations"] = json!({"app.oam.dev/publishVersion": version});
+        tracker["metadata"]["annotations"] = json!({PUBLISH_VERSION: version});
     }
-    hub.create(&api::RESOURCE_TRACKER, &tracker).await?;
-    Ok(())
+    tracker
 }
 
 /// Takes away what `tracker` lists and `kept` does not, then the tracker. `Ok(false)` while something is still
@@ -160,7 +212,7 @@ pub(super) async fn add(hub: &Cluster, application: &Object, revision: &str, ent
 pub(super) async fn sweep(hub: &Cluster, tracker: Object, kept: &[Value]) -> Result<bool, String> {
     let mut done = true;
     for entry in resources(&tracker) {
-        if kept.iter().any(|one| same(one, &entry)) {
+        if entry["skipGC"] == true || kept.iter().any(|one| same(one, &entry)) {
             continue;
         }
         let cluster = hub.member(object::text(&entry, "/cluster"));
@@ -196,6 +248,25 @@ mod tests {
         assert_eq!(unpack(&pack(&content)), Some(content));
         assert_eq!(unpack(&json!({"type": "zstd", "data": "bm90IHpzdGQ="})), None);
         assert_eq!(unpack(&json!({})), None);
+    }
+
+    #[test]
+    fn a_policys_rules_say_when_an_object_is_taken_away() {
+        let policy = |selector: &Value| {
+            [json!({"type": "garbage-collect", "properties": {"rules": [
+                {"selector": selector, "strategy": "onAppDelete"}]}})]
+        };
+        let entry = json!({"component": "web", "kind": "Service", "name": "web",
+            "raw": {"metadata": {"labels": {"app.oam.dev/resourceType": "TRAIT"}}}});
+        for (selector, wanted) in [
+            (json!({"componentNames": ["web", "api"]}), "onAppDelete"),
+            (json!({"componentNames": ["web"], "resourceTypes": ["Deployment"]}), "onAppUpdate"),
+            (json!({"oamTypes": ["TRAIT"]}), "onAppDelete"),
+            (json!({}), "onAppUpdate"),
+        ] {
+            assert_eq!(strategy(&policy(&selector), &entry), wanted, "{selector}");
+        }
+        assert_eq!(strategy(&[], &entry), "onAppUpdate");
     }
 
     #[test]

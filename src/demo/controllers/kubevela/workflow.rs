@@ -6,25 +6,25 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::expression;
 use crate::demo::controllers::naming;
 use crate::demo::controllers::object;
 
 /// What came of executing a step.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Outcome {
-    Succeeded,
+    /// Done; what `output` is to its `outputs`.
+    Succeeded(Value),
     /// Not yet, and why.
     Waiting(String),
     /// It waits for a person, or for its time.
     Suspended,
     /// It went wrong and will be tried again.
     Failed(String),
-    /// It went wrong too often.
-    GivenUp(String),
-    /// Its `timeout` is over.
-    TimedOut,
+    /// It went wrong for good: the reason (`FailedAfterRetries`, `Timeout`, `Output`) and the message.
+    Ended(&'static str, String),
 }
 
 /// A step to execute now.
@@ -37,8 +37,6 @@ pub(super) struct Due {
     pub(super) step: Value,
     /// It was suspended and somebody has let it go on.
     pub(super) resumed: bool,
-    /// It is suspended.
-    pub(super) suspended: bool,
 }
 
 /// A workflow under way.
@@ -47,6 +45,10 @@ pub(super) struct Workflow<'a> {
     steps: &'a [Value],
     /// `status.workflow`.
     pub(super) status: Value,
+    /// What expressions find as `context`.
+    context: Value,
+    /// What steps have handed on, by name.
+    pub(super) vars: Map<String, Value>,
 }
 
 /// The status of a workflow that has not done anything. `mode` is how its steps run (`StepByStep`, `DAG`).
@@ -65,8 +67,8 @@ pub(super) fn begin(revision: &str, mode: &str, context: &Value, now: &str) -> V
 
 impl<'a> Workflow<'a> {
     /// A workflow of these steps that stands as `status` says.
-    pub(super) fn new(steps: &'a [Value], status: Value) -> Self {
-        Self { steps, status }
+    pub(super) fn new(steps: &'a [Value], status: Value, context: Value, vars: Map<String, Value>) -> Self {
+        Self { steps, status, context, vars }
     }
 
     /// Whether there is nothing left to do.
@@ -80,106 +82,127 @@ impl<'a> Workflow<'a> {
             && !all_statuses(&self.status).any(|step| step["phase"] == "suspending" && step["reason"] == "Suspend")
     }
 
-    /// The steps to execute now, without those of `executed`. Steps that can no longer run are marked skipped.
+    /// The steps to execute now, without those of `executed`. Steps that cannot run are marked skipped or pending.
     pub(super) fn due(&mut self, executed: &HashSet<String>, now: &str) -> Vec<Due> {
-        if self.finished() {
-            return Vec::new();
-        }
-        let in_turn = !object::text(&self.status, "/mode").starts_with("DAG");
-        let groups_in_turn = object::text(&self.status, "/mode").ends_with("-StepByStep");
-        let mut broken = object::flag(&self.status, "/terminated");
+        if self.finished() { Vec::new() } else { self.walk(None, self.steps, executed, now) }
+    }
+
+    /// The steps due among those of the workflow, or of a group.
+    fn walk(&mut self, group: Option<&Value>, steps: &[Value], executed: &HashSet<String>, now: &str) -> Vec<Due> {
+        let mode = object::text(&self.status, "/mode");
+        let in_turn = match group {
+            None => !mode.starts_with("DAG"),
+            Some(group) => group["mode"].as_str().map_or(mode.ends_with("-StepByStep"), |own| own == "StepByStep"),
+        };
+        let gone = group.is_some_and(|group| self.phase(object::text(group, "/name")) == "skipped");
+        let mut broken = false;
         let mut due = Vec::new();
-        let steps = self.steps;
         for step in steps {
-            let name = object::text(step, "/name");
-            let group = step["type"] == "step-group";
-            let known = self.status_of(name);
-            if known.is_some_and(finished) {
-                broken |= known.is_some_and(|status| status["phase"] == "failed");
-                continue;
-            }
-            if !in_turn && !self.reached(step) {
-                continue;
-            }
-            if broken && step["if"] != "always" && known.is_none() {
-                self.skip(name, None, step, now);
-                continue;
-            }
-            if group {
-                let sub = if step["mode"].is_string() { step["mode"] == "StepByStep" } else { groups_in_turn };
-                self.open_group(name, step, now);
-                due.extend(self.due_in_group(step, sub, broken, executed, now));
-                self.close_group(name, step, now);
-                let done = self.status_of(name).is_some_and(finished);
-                broken |= done && self.status_of(name).is_some_and(|one| one["phase"] == "failed");
-                if in_turn && !done {
+            let (name, subs) = (object::text(step, "/name"), object::list(step, "/subSteps"));
+            if !self.done(name) {
+                if let Some(what) = self.awaited(step).filter(|_| !gone) {
+                    // Side by side, it shows only once something else has run.
+                    if in_turn || !executed.is_empty() {
+                        self.note(step, "pending", "", &what, now);
+                    }
+                    if in_turn {
+                        break;
+                    }
+                    continue;
+                }
+                let stopped = gone || if in_turn { broken } else { self.unmet(step, 0) };
+                match self.wanted(step, gone, stopped) {
+                    Ok(true) if step["type"] == "step-group" => {
+                        if self.phase(name).is_empty() {
+                            self.note(step, "running", "", "", now);
+                        }
+                        due.extend(self.walk(Some(step), subs, executed, now));
+                        self.close_group(step);
+                    }
+                    Ok(true) if executed.contains(name) => {}
+                    Ok(true) => due.push(self.due_step(name, step)),
+                    not => {
+                        let why = not.err().map(|why| format!("pre check error: invalid if value: if: {why}"));
+                        self.note(step, "skipped", "Skip", &why.unwrap_or_default(), now);
+                        self.walk(Some(step), subs, executed, now);
+                    }
+                }
+                if in_turn && !self.done(name) {
                     break;
                 }
-                continue;
             }
-            if !executed.contains(name) {
-                due.push(self.due_step(name, step));
-            }
-            if in_turn {
-                break;
-            }
+            broken |= !matches!(self.phase(name), "succeeded" | "skipped");
         }
         due
     }
 
-    fn due_in_group(
-        &mut self,
-        group: &Value,
-        in_turn: bool,
-        broken: bool,
-        executed: &HashSet<String>,
-        now: &str,
-    ) -> Vec<Due> {
-        let mut due = Vec::new();
-        let mut broken = broken;
-        for step in object::list(group, "/subSteps") {
-            let name = object::text(step, "/name");
-            let known = self.status_of(name);
-            if known.is_some_and(finished) {
-                broken |= known.is_some_and(|status| status["phase"] == "failed");
-                continue;
-            }
-            if !in_turn && !self.reached(step) {
-                continue;
-            }
-            if broken && step["if"] != "always" && known.is_none() {
-                self.skip(name, Some(object::text(group, "/name")), step, now);
-                continue;
-            }
-            if !executed.contains(name) {
-                due.push(self.due_step(name, step));
-            }
-            if in_turn {
-                break;
-            }
+    /// What a step waits for before it begins, in KubeVela's words.
+    fn awaited(&self, step: &Value) -> Option<String> {
+        let on = object::list(step, "/dependsOn").iter().filter_map(Value::as_str).find(|name| !self.done(name));
+        if let Some(name) = on {
+            return Some(format!("Pending on DependsOn: {name}"));
         }
-        due
+        let inputs = object::list(step, "/inputs").iter().map(|input| object::text(input, "/from"));
+        let missing = inputs.into_iter().find(|from| self.input(step, from).is_none())?;
+        Some(format!("Pending on Input: {missing}"))
     }
 
-    /// Whether everything that a step depends on is done.
-    fn reached(&self, step: &Value) -> bool {
-        object::list(step, "/dependsOn")
+    /// Whether a step's dependencies went wrong: the first that did not succeed decides, or what it depends on.
+    fn unmet(&self, step: &Value, depth: usize) -> bool {
+        object::list(step, "/dependsOn").iter().filter_map(Value::as_str).any(|name| match self.phase(name) {
+            "succeeded" => depth < 100 && self.written(name).is_some_and(|step| self.unmet(step, depth + 1)),
+            phase => phase != "skipped",
+        })
+    }
+
+    /// Whether a step shall run: by its `if`, or, without one, while nothing before it went wrong.
+    fn wanted(&self, step: &Value, gone: bool, stopped: bool) -> Result<bool, String> {
+        match object::text(step, "/if") {
+            _ if gone => Ok(false),
+            "" => Ok(!stopped),
+            "always" => Ok(true),
+            condition => expression::holds(condition, &self.scope(step)),
+        }
+    }
+
+    /// What an expression of a step may speak of.
+    fn scope(&self, step: &Value) -> Value {
+        let status: Map<String, Value> = all_statuses(&self.status)
+            .map(|one| {
+                let mut one = one.clone();
+                for phase in ["failed", "succeeded", "skipped"] {
+                    one[phase] = json!(one["phase"] == phase);
+                }
+                for (key, reason) in
+                    [("timeout", "Timeout"), ("failedAfterRetries", "FailedAfterRetries"), ("terminate", "Terminate")]
+                {
+                    one[key] = json!(one["reason"] == reason);
+                }
+                (object::text(&one, "/name").to_owned(), one)
+            })
+            .collect();
+        let inputs: Map<String, Value> = object::list(step, "/inputs")
             .iter()
-            .filter_map(Value::as_str)
-            .all(|name| self.status_of(name).is_some_and(finished))
+            .map(|input| object::text(input, "/from"))
+            .filter_map(|from| Some((from.to_owned(), self.input(step, from)?)))
+            .collect();
+        let mut context = self.context.clone();
+        context["stepName"] = step["name"].clone();
+        json!({"status": status, "context": context, "inputs": inputs, "parameter": step["properties"]})
+    }
+
+    /// What a step takes in: what an earlier one handed on, or something of the context.
+    fn input(&self, step: &Value, from: &str) -> Option<Value> {
+        let known = json!({"context": self.context, "parameter": step["properties"]});
+        let vars = Value::Object(self.vars.clone());
+        expression::value(from, &vars).or_else(|_| expression::value(from, &known)).ok()
     }
 
     fn due_step(&self, name: &str, step: &Value) -> Due {
         let known = self.status_of(name);
-        let suspended = known.is_some_and(|status| status["reason"] == "Suspend");
-        let phase = known.map_or("", |status| object::text(status, "/phase"));
-        Due {
-            name: name.to_owned(),
-            id: known.map_or_else(|| self.new_id(name), |status| object::text(status, "/id").to_owned()),
-            step: step.clone(),
-            resumed: suspended && phase == "running",
-            suspended: suspended && phase == "suspending",
-        }
+        let resumed = known.is_some_and(|status| status["reason"] == "Suspend" && status["phase"] == "running");
+        let id = known.map_or_else(|| self.new_id(name), |status| object::text(status, "/id").to_owned());
+        Due { name: name.to_owned(), id, step: step.clone(), resumed }
     }
 
     fn new_id(&self, name: &str) -> String {
@@ -191,57 +214,76 @@ impl<'a> Workflow<'a> {
         all_statuses(&self.status).find(|status| status["name"] == name)
     }
 
+    fn phase(&self, name: &str) -> &str {
+        self.status_of(name).map_or("", |status| object::text(status, "/phase"))
+    }
+
+    fn done(&self, name: &str) -> bool {
+        self.status_of(name).is_some_and(finished)
+    }
+
+    /// A step or sub-step as it is written.
+    fn written(&self, name: &str) -> Option<&'a Value> {
+        let subs = self.steps.iter().flat_map(|step| object::list(step, "/subSteps"));
+        self.steps.iter().chain(subs).find(|step| step["name"] == name)
+    }
+
     /// Writes down what came of a step.
-    pub(super) fn record(&mut self, due: &Due, outcome: &Outcome, now: &str) {
-        let (phase, reason, message) = match outcome {
-            Outcome::Succeeded => ("succeeded", "", ""),
-            Outcome::Waiting(message) => ("running", "Wait", message.as_str()),
-            Outcome::Suspended => ("suspending", "Suspend", "Suspended by field suspend"),
-            Outcome::Failed(message) => ("failed", "Execute", message.as_str()),
-            Outcome::GivenUp(message) => ("failed", "FailedAfterRetries", message.as_str()),
-            Outcome::TimedOut => ("failed", "Timeout", ""),
+    pub(super) fn record(&mut self, due: &Due, outcome: Outcome, now: &str) {
+        let step = &due.step;
+        let outcome = match outcome {
+            Outcome::Succeeded(output) => match self.hand_on(step, output) {
+                Ok(()) => Outcome::Succeeded(Value::Null),
+                Err(why) => Outcome::Ended("Output", why),
+            },
+            other => other,
         };
-        let known = self.status_of(&due.name).cloned();
-        let mut status = known.unwrap_or_else(|| {
-            json!({
-                "firstExecuteTime": now,
-                "id": due.id,
-                "lastExecuteTime": now,
-                "name": due.name,
-                "type": due.step["type"],
-            })
-        });
-        let was_suspended = status["phase"] == "suspending" && *outcome == Outcome::Suspended;
+        match &outcome {
+            Outcome::Succeeded(_) => self.note(step, "succeeded", "", "", now),
+            Outcome::Waiting(message) => self.note(step, "running", "Wait", message, now),
+            Outcome::Suspended => self.note(step, "suspending", "Suspend", "Suspended by field suspend", now),
+            Outcome::Failed(message) => self.note(step, "failed", "Execute", message, now),
+            Outcome::Ended(reason, message) => {
+                self.note(step, "failed", reason, message, now);
+                self.status["terminated"] = json!(true);
+            }
+        }
+    }
+
+    /// Keeps a step's outputs for the steps after it.
+    fn hand_on(&mut self, step: &Value, output: Value) -> Result<(), String> {
+        for out in object::list(step, "/outputs") {
+            let mut scope = self.scope(step);
+            scope["output"] = output.clone();
+            let value = expression::value(object::text(out, "/valueFrom"), &scope)?;
+            self.vars.insert(object::text(out, "/name").to_owned(), value);
+        }
+        Ok(())
+    }
+
+    /// Writes a step's status, and makes it where there is none.
+    fn note(&mut self, step: &Value, phase: &str, reason: &str, message: &str, now: &str) {
+        let name = object::text(step, "/name");
+        let mut status = self.status_of(name).cloned().unwrap_or_else(
+            || json!({"firstExecuteTime": now, "id": self.new_id(name), "name": name, "type": step["type"]}),
+        );
+        // A step that only stands there is not executed again.
+        if status["phase"] != phase || !matches!(phase, "suspending" | "pending") {
+            status["lastExecuteTime"] = json!(now);
+        }
         status["phase"] = json!(phase);
         for (key, value) in [("reason", reason), ("message", message)] {
             if !value.is_empty() {
                 status[key] = json!(value);
-            } else if *outcome != Outcome::TimedOut {
+            } else if reason != "Timeout" {
                 object::unset(&mut status, &[key]);
             }
         }
-        if !was_suspended {
-            status["lastExecuteTime"] = json!(now);
-        }
-        let group = self.group_of(&due.name);
-        self.put(group, status);
-        if let Outcome::GivenUp(_) | Outcome::TimedOut = outcome {
-            self.status["terminated"] = json!(true);
-        }
-    }
-
-    /// The group that a sub-step belongs to.
-    fn group_of(&self, name: &str) -> Option<&'a str> {
-        self.steps
-            .iter()
-            .find(|step| object::list(step, "/subSteps").iter().any(|sub| sub["name"] == name))
-            .map(|group| object::text(group, "/name"))
-    }
-
-    fn put(&mut self, group: Option<&str>, status: Value) {
+        let group =
+            self.steps.iter().find(|group| object::list(group, "/subSteps").iter().any(|sub| sub["name"] == name));
         let mut list = &mut self.status["steps"];
         if let Some(group) = group {
-            let at = list.as_array_mut().into_iter().flatten().find(|step| step["name"] == group);
+            let at = list.as_array_mut().into_iter().flatten().find(|one| one["name"] == group["name"]);
             let Some(found) = at else { return };
             list = &mut found["subSteps"];
         }
@@ -249,72 +291,40 @@ impl<'a> Workflow<'a> {
             *list = json!([]);
         }
         let Some(all) = list.as_array_mut() else { return };
-        match all.iter_mut().find(|one| one["name"] == status["name"]) {
+        match all.iter_mut().find(|one| one["name"] == name) {
             Some(old) => *old = status,
             None => all.push(status),
         }
     }
 
-    fn skip(&mut self, name: &str, group: Option<&str>, step: &Value, now: &str) {
-        let status = json!({
-            "firstExecuteTime": now,
-            "id": self.new_id(name),
-            "lastExecuteTime": now,
-            "name": name,
-            "phase": "skipped",
-            "reason": "Skip",
-            "type": step["type"],
-        });
-        self.put(group, status);
-    }
-
-    fn open_group(&mut self, name: &str, step: &Value, now: &str) {
-        if self.status_of(name).is_none() {
-            let status = json!({
-                "firstExecuteTime": now,
-                "id": self.new_id(name),
-                "lastExecuteTime": now,
-                "name": name,
-                "phase": "running",
-                "type": step["type"],
-            });
-            self.put(None, status);
-        }
-    }
-
     /// Gives a group the phase that its sub-steps make up, worst first.
-    fn close_group(&mut self, name: &str, step: &Value, now: &str) {
-        let Some(mut status) = self.status_of(name).cloned() else {
+    fn close_group(&mut self, step: &Value) {
+        let Some(status) = self.status_of(object::text(step, "/name")) else {
             return;
         };
-        let subs = object::list(&status, "/subSteps").to_vec();
+        let subs = object::list(status, "/subSteps");
         let any = |phase: &str| subs.iter().any(|sub| sub["phase"] == phase);
+        let all = |phase: &str| !subs.is_empty() && subs.iter().all(|sub| sub["phase"] == phase);
         let started = subs.len() == object::list(step, "/subSteps").len();
         let retrying = subs.iter().any(|sub| sub["phase"] == "failed" && sub["reason"] == "Execute");
-        let phase = if any("suspending") {
-            "suspending"
+        let (phase, reason) = if status["phase"] == "skipped" {
+            ("skipped", Some("Skip"))
+        } else if any("suspending") {
+            ("suspending", None)
         } else if !started || any("running") || any("pending") || retrying {
-            "running"
+            ("running", None)
         } else if any("failed") {
-            "failed"
-        } else if !subs.is_empty() && subs.iter().all(|sub| sub["phase"] == "skipped") {
-            "skipped"
+            let worst = ["FailedAfterRetries", "Timeout", "Action", "Terminate"];
+            ("failed", worst.into_iter().find(|reason| subs.iter().any(|sub| sub["reason"] == *reason)))
+        } else if all("skipped") {
+            ("skipped", None)
         } else {
-            "succeeded"
+            ("succeeded", None)
         };
-        let reason = ["FailedAfterRetries", "Timeout", "Action", "Terminate"]
-            .into_iter()
-            .find(|reason| phase == "failed" && subs.iter().any(|sub| sub["reason"] == *reason));
-        let before = (status["phase"].clone(), status["reason"].clone());
-        status["phase"] = json!(phase);
-        match reason {
-            Some(reason) => status["reason"] = json!(reason),
-            None => object::unset(&mut status, &["reason"]),
-        }
-        if before != (status["phase"].clone(), status["reason"].clone()) {
-            status["lastExecuteTime"] = json!(now);
-        }
-        self.put(None, status);
+        let last = subs.iter().map(|sub| object::text(sub, "/lastExecuteTime")).max().map(ToOwned::to_owned);
+        let message = object::text(status, "/message").to_owned();
+        let last = last.unwrap_or_else(|| object::text(status, "/lastExecuteTime").to_owned());
+        self.note(step, phase, reason.unwrap_or_default(), &message, &last);
     }
 
     /// Draws the sum: whether the workflow waits, goes on or has ended, and how.
@@ -324,10 +334,10 @@ impl<'a> Workflow<'a> {
         }
         let steps = self.steps;
         for step in steps.iter().filter(|step| step["type"] == "step-group") {
-            self.close_group(object::text(step, "/name"), step, now);
+            self.close_group(step);
         }
         let suspending = all_statuses(&self.status).any(|step| step["phase"] == "suspending");
-        let done = steps.iter().all(|step| self.status_of(object::text(step, "/name")).is_some_and(finished));
+        let done = steps.iter().all(|step| self.done(object::text(step, "/name")));
         let failed: Vec<&Value> = all_statuses(&self.status)
             .filter(|step| step["phase"] == "failed" && step["type"] != "step-group")
             .collect();
@@ -340,9 +350,8 @@ impl<'a> Workflow<'a> {
             (false, _) if suspending || self.held() => "suspending",
             (false, _) => "executing",
         };
-        let suspend = status == "suspending";
         self.status["status"] = json!(status);
-        self.status["suspend"] = json!(suspend);
+        self.status["suspend"] = json!(status == "suspending");
         if done {
             self.status["finished"] = json!(true);
             self.status["endTime"] = json!(now);

@@ -1,25 +1,26 @@
-//! Events, as the parts of Kubernetes write them into their own diary.
+//! Events, as the parts of a cluster write them into their own diary. What happens again counts up.
 
 use serde_json::{Value, json};
 
-use crate::demo::controllers::api;
-use crate::demo::controllers::naming;
-use crate::demo::controllers::object::{self, Object};
-use crate::demo::controllers::reconciler::{Round, Write};
+use super::api;
+use super::naming;
+use super::object::{self, Object};
+use super::reconciler::{Round, Write};
 
-/// Writes an event about `about`. `component` names who says it (`kubelet`, `default-scheduler`).
+/// Writes an event about `about`. `component` names who says it (`kubelet`, `helm-controller`).
 pub(super) fn record(round: &mut Round<'_>, about: &Object, component: &str, reason: &str, message: &str) {
-    let kind = match reason {
-        "BackOff" | "Failed" | "FailedScheduling" | "Unhealthy" => "Warning",
-        _ => "Normal",
-    };
-    round.writes.push(Write::Create(api::EVENT.clone(), event(about, component, kind, reason, message)));
+    round.writes.push(Write::Create(api::EVENT.clone(), event(about, component, reason, message)));
 }
 
-fn event(about: &Object, component: &str, kind: &str, reason: &str, message: &str) -> Value {
+/// An event; that one is a warning shows from its reason.
+pub(super) fn event(about: &Object, component: &str, reason: &str, message: &str) -> Value {
+    let warns = matches!(
+        reason,
+        "BackOff" | "FailedScheduling" | "Unhealthy" | "error" | "InvalidChartReference" | "IndexationFailed"
+    );
     let now = object::now();
     let host = object::text(about, "/spec/nodeName");
-    let seed = format!("{}{reason}{message}{}", object::uid(about), object::version(about));
+    let seed = format!("{}{reason}{message}", object::uid(about));
     json!({
         "apiVersion": "v1",
         "kind": "Event",
@@ -35,7 +36,7 @@ fn event(about: &Object, component: &str, kind: &str, reason: &str, message: &st
             "uid": object::uid(about),
             "resourceVersion": object::text(about, "/metadata/resourceVersion"),
         },
-        "type": kind,
+        "type": if warns || reason.starts_with("Failed") { "Warning" } else { "Normal" },
         "reason": reason,
         "message": message,
         "count": 1,
