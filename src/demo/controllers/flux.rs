@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::api::{self, Kind};
+use super::event;
 use super::naming;
 use super::object::{self, Object};
 use super::reconciler::{self, Controller, Key, Mirror, Round, Write};
@@ -133,6 +134,8 @@ fn repository(object: &Object, round: &mut Round<'_>) {
             "url": format!("http://source-controller.flux-system.svc.cluster.local./{path}"),
         });
         status["conditions"] = ready("True", "Succeeded", &message);
+        let stored = format!("stored fetched index of size 876B from '{url}'");
+        event::record(round, object, "source-controller", "NewArtifact", &stored);
         status["url"] = json!(format!(
             "http://source-controller.flux-system.svc.cluster.local./helmrepository/{space}/{name}/index.yaml"
         ));
@@ -148,6 +151,7 @@ fn repository(object: &Object, round: &mut Round<'_>) {
             condition(object, "Ready", "False", "IndexationFailed", &message),
             condition(object, "FetchFailed", "True", "IndexationFailed", &message),
         ]);
+        event::record(round, object, "source-controller", "IndexationFailed", &message);
     }
     round.status(&api::HELM_REPOSITORY, object, status);
 }
@@ -193,6 +197,7 @@ fn pull(object: &Object, round: &mut Round<'_>) {
                 condition(object, "ArtifactInStorage", "True", "ChartPullSucceeded", &message),
             ]);
             status["url"] = json!(format!("{host}/helmchart/{space}/{name}/latest.tar.gz"));
+            event::record(round, object, "source-controller", "ChartPullSucceeded", &message);
         }
         Err(why) => {
             let message = format!("invalid chart reference: failed to get chart version for remote reference: {why}");
@@ -200,6 +205,7 @@ fn pull(object: &Object, round: &mut Round<'_>) {
                 condition(object, "Ready", "False", "InvalidChartReference", &message),
                 condition(object, "FetchFailed", "True", "InvalidChartReference", &message),
             ]);
+            event::record(round, object, "source-controller", "InvalidChartReference", &message);
         }
     }
     round.status(&api::HELM_CHART, object, status);

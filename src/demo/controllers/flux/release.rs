@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{chart, condition, generation, observed};
 use crate::demo::controllers::api::{self, Kind};
+use crate::demo::controllers::event;
 use crate::demo::controllers::object::{self, Object};
 use crate::demo::controllers::reconciler::{Round, Write};
 
@@ -30,8 +31,7 @@ pub(super) fn reconcile(release: &Object, round: &mut Round<'_>) {
     if object::annotation(release, FAIL).is_some() {
         let mut released = release.clone();
         object::unset(&mut released, &["status", "lastAttemptedValuesChecksum"]);
-        let status = failed(&released);
-        round.status(&api::HELM_RELEASE, release, status);
+        fail(release, failed(&released), round);
         return;
     }
     let attempted = release.pointer("/status/lastAttemptedValuesChecksum").is_some();
@@ -54,6 +54,9 @@ pub(super) fn reconcile(release: &Object, round: &mut Round<'_>) {
         progress(release, "Unknown", "Progressing", message, round);
     } else if round.elapsed(release, &format!("chart/{}", generation(release)), START) {
         let message = format!("HelmChart '{}/{}' is not ready", object::namespace(release), chart_name(release));
+        if object::condition(release, "Ready").is_none_or(|ready| ready["message"] != message) {
+            event::record(round, release, "helm-controller", "info", &message);
+        }
         progress(release, "False", "ArtifactFailed", &message, round);
     }
 }
@@ -128,6 +131,8 @@ fn install(release: &Object, round: &mut Round<'_>) {
         object::unset(&mut status, &["failures"]);
         object::unset(&mut status, &["installFailures"]);
         object::unset(&mut status, &["upgradeFailures"]);
+        let started = if first { "Helm install has started" } else { "Helm upgrade has started" };
+        event::record(round, release, "helm-controller", "info", started);
         round.status(&api::HELM_RELEASE, release, status);
         return;
     }
@@ -154,13 +159,26 @@ fn install(release: &Object, round: &mut Round<'_>) {
         ]);
         status["lastAppliedRevision"] = status["lastAttemptedRevision"].clone();
         status["lastReleaseRevision"] = json!(object::number(release, "/status/lastReleaseRevision") + 1);
+        event::record(round, release, "helm-controller", "info", word.1);
         round.status(&api::HELM_RELEASE, release, status);
         return;
     }
     let patience = patience(object::text(release, "/spec/timeout"));
     if round.elapsed(release, &format!("wait/{checksum}"), patience) {
-        round.status(&api::HELM_RELEASE, release, failed(release));
+        fail(release, failed(release), round);
     }
+}
+
+/// Writes that a release has failed, and says so once.
+fn fail(release: &Object, status: Value, round: &mut Round<'_>) {
+    if release["status"] != status {
+        for at in [1, 0] {
+            let said = object::text(&status["conditions"][at], "/message");
+            let said = if at == 0 { format!("reconciliation failed: {said}") } else { said.to_owned() };
+            event::record(round, release, "helm-controller", "error", &said);
+        }
+    }
+    round.status(&api::HELM_RELEASE, release, status);
 }
 
 fn version_of(release: &Object) -> Value {
