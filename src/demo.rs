@@ -65,7 +65,7 @@ pub struct Options {
     pub churn: f64,
     /// Log lines per second of a running container, before `speed`.
     pub log_rate: f64,
-    /// A scenario of one's own, placed after the embedded ones.
+    /// A scenario beside what the estate opens with: the name of an embedded one, or a file.
     pub scenario: Option<std::path::PathBuf>,
     /// Events each kind of a cluster remembers for watches; a watch from before answers 410.
     pub history: usize,

@@ -342,8 +342,9 @@ pub(super) struct Demo {
     /// The same seed gives the same estate
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// A scenario of one's own, beside what the estate opens with: objects as YAML, each with its `cluster`
-    #[arg(long, value_name = "FILE")]
+    /// More than what the estate opens with: bad-days, held, runs, vela-1.4, workloads, all, or a file of one's own
+    /// (objects as YAML, each with its `cluster`)
+    #[arg(long, value_name = "NAME|FILE")]
     pub scenario: Option<PathBuf>,
 }
 

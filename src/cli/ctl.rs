@@ -51,6 +51,19 @@ pub(super) enum What {
         /// The pod
         name: String,
     },
+    /// Let a pod's containers crash from now on
+    FailPod {
+        /// The cluster
+        cluster: String,
+        /// The pod's namespace
+        #[arg(value_name = "NS")]
+        pod_namespace: String,
+        /// The pod
+        name: String,
+        /// Let its image be one that cannot be pulled, instead
+        #[arg(long)]
+        image: bool,
+    },
     /// Let a Helm release fail
     FailRelease {
         /// The cluster
@@ -95,6 +108,9 @@ impl From<What> for Command {
             What::Restore { cluster } => Self::Restore { cluster },
             What::Slow { cluster, milliseconds } => Self::Slow { cluster, milliseconds },
             What::KillPod { cluster, pod_namespace: namespace, name } => Self::KillPod { cluster, namespace, name },
+            What::FailPod { cluster, pod_namespace: namespace, name, image } => {
+                Self::FailPod { cluster, namespace, name, image }
+            }
             What::FailRelease { cluster, release_namespace: namespace, name } => {
                 Self::FailRelease { cluster, namespace, name }
             }

@@ -15,7 +15,7 @@ use super::kinds::{self, FLUX};
 use super::link::Cut;
 use super::status::Status;
 use super::store::{Change, Deletion, Key};
-use super::world::World;
+use super::world::{Cluster, World};
 use super::{Error, furniture};
 
 /// The name of the control listener, in the kubeconfig and among the clusters.
@@ -55,6 +55,17 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Make the containers of a pod fail from now on: crash, or want an image that cannot be pulled.
+    FailPod {
+        /// Where it runs.
+        cluster: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Its image cannot be pulled, instead of crashing.
+        image: bool,
+    },
     /// Make a Helm release fail from its next reconciliation on.
     FailRelease {
         /// Where it is.
@@ -89,7 +100,7 @@ pub enum Command {
     },
 }
 
-/// Marks a HelmRelease that is to fail; Flux's controller looks for it.
+/// Marks a HelmRelease or a pod that is to fail; their controllers look for it.
 pub(crate) const FAIL: &str = "estate.lateen.dev/fail";
 
 /// Sends a command to the estate that wrote this kubeconfig, and answers what was done.
@@ -158,18 +169,16 @@ pub(crate) fn perform(world: &World, command: &Command) -> Result<String, Error>
             killed.map_err(|_| Error::NoSuchPod(format!("{namespace}/{name}")))?;
             format!("killed the pod {namespace}/{name} in {cluster}")
         }
+        Command::FailPod { cluster, namespace, name, image } => {
+            let how = if *image { "image" } else { "crash" };
+            mark(world.cluster(cluster)?, pods, &Key::new(namespace, name), how)
+                .map_err(|_| Error::NoSuchPod(format!("{namespace}/{name}")))?;
+            format!("the pod {namespace}/{name} in {cluster} fails from now on ({how})")
+        }
         Command::FailRelease { cluster, namespace, name } => {
             let absent = || Error::NoSuchRelease(format!("{namespace}/{name}"));
             let kind = kinds::of("helm.toolkit.fluxcd.io/v2beta1", "HelmRelease").ok_or_else(absent)?;
-            let failed =
-                world.cluster(cluster)?.store.change(kind, &Key::new(namespace, name), false, |_, mut release| {
-                    if !release["metadata"]["annotations"].is_object() {
-                        release["metadata"]["annotations"] = json!({});
-                    }
-                    release["metadata"]["annotations"][FAIL] = "true".into();
-                    Ok(Change::Put(release))
-                });
-            failed.map_err(|_| absent())?;
+            mark(world.cluster(cluster)?, kind, &Key::new(namespace, name), "true").map_err(|_| absent())?;
             format!("the release {namespace}/{name} in {cluster} fails from now on")
         }
         Command::Log { cluster, namespace, pod, text } => {
@@ -196,4 +205,16 @@ pub(crate) fn perform(world: &World, command: &Command) -> Result<String, Error>
             format!("{cluster} has forgotten its history")
         }
     })
+}
+
+/// Puts the mark of what is to fail on an object.
+fn mark(cluster: &Cluster, kind: &'static kinds::Kind, key: &Key, how: &str) -> Result<(), Status> {
+    let marked = cluster.store.change(kind, key, false, |_, mut object| {
+        if !object["metadata"]["annotations"].is_object() {
+            object["metadata"]["annotations"] = json!({});
+        }
+        object["metadata"]["annotations"][FAIL] = how.into();
+        Ok(Change::Put(object))
+    });
+    marked.map(drop)
 }

@@ -42,8 +42,7 @@ pub(crate) fn place(world: &World) -> Result<(), Error> {
         put(world, &cluster, object)?;
     }
     if let Some(path) = &world.options.scenario {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        for (cluster, object) in scenario::parse(&path.display().to_string(), &text, &fill)? {
+        for (cluster, object) in scenario::asked(path, &fill)? {
             put(world, &cluster, object)?;
         }
     }

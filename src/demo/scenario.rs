@@ -1,12 +1,14 @@
 //! Scenarios: what an estate holds when it starts, as YAML.
 //!
 //! A scenario is a stream of Kubernetes objects, each with one key more, `cluster`, that says where it goes (a
-//! name, or a list of names; the hub is `local`). An object with a status is *placed*: it stands there as it is
-//! (with the label `estate.lateen.dev/placed` the controllers leave workloads alone too). One with a spec alone is
-//! *played*: the controllers do the rest.
+//! name, or a list of names; the hub is `local`). An object with a status is *placed*: it stands there as it is,
+//! and the label `estate.lateen.dev/placed` tells the controllers to leave it alone; nodes are everybody's. One with
+//! a spec alone is *played*: the controllers do the rest.
 //!
 //! In strings, `${now}` and `${now-3h}` become times, and any other `${name}` what the estate fills in. A Secret's
 //! `stringData` becomes `data`, as an API server does it.
+
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +21,19 @@ const OPENING: [(&str, &str); 2] = [
     ("joined.yaml", include_str!("../../assets/estate/joined.yaml")),
     ("applications.yaml", include_str!("../../assets/estate/applications.yaml")),
 ];
+
+/// Scenarios that `--scenario NAME` adds to what the estate opens with.
+const NAMED: [(&str, &str); 5] = [
+    ("bad-days", include_str!("../../assets/estate/bad-days.yaml")),
+    ("held", include_str!("../../assets/estate/held.yaml")),
+    ("runs", include_str!("../../assets/estate/runs.yaml")),
+    ("vela-1.4", include_str!("../../assets/estate/vela-1.4.yaml")),
+    ("workloads", include_str!("../../assets/estate/workloads.yaml")),
+];
+/// The name of all of them.
+const ALL: &str = "all";
+/// The label by which controllers leave an object alone.
+const PLACED: &str = "estate.lateen.dev/placed";
 
 /// Why a scenario cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +59,24 @@ pub enum Error {
         /// What it lacks.
         missing: &'static str,
     },
+    /// There is none of that name, and no such file.
+    #[error(
+        "there is no scenario and no file \"{}\"; scenarios are {ALL}, {}",
+        path.display(),
+        NAMED.map(|(name, _)| name).join(", ")
+    )]
+    NoSuchScenario {
+        /// What was asked for.
+        path: std::path::PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A `${…}` that nobody can fill in.
     #[error("{scenario}: document {number} asks for \"${{{name}}}\", which the estate does not know")]
     Unknown {
@@ -66,6 +99,23 @@ pub fn embedded(empty: bool, fill: &dyn Fn(&str) -> Option<String>) -> Result<Ve
         all.extend(parse(name, text, fill)?);
     }
     Ok(all)
+}
+
+/// The scenario that `--scenario` asks for: one of the embedded by name (`all` is every one of them), else a file.
+pub fn asked(path: &Path, fill: &dyn Fn(&str) -> Option<String>) -> Result<Vec<(String, Value)>, Error> {
+    let wanted = path.to_str().unwrap_or_default();
+    let named: Vec<_> = NAMED.iter().filter(|(name, _)| wanted == ALL || wanted == *name).collect();
+    if !named.is_empty() {
+        let all: Result<Vec<_>, Error> = named.into_iter().map(|(name, text)| parse(name, text, fill)).collect();
+        return Ok(all?.concat());
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&path.display().to_string(), &text, fill),
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::NoSuchScenario { path: path.to_owned() })
+        }
+        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+    }
 }
 
 /// Reads a scenario: (cluster, object) in its order.
@@ -101,6 +151,12 @@ pub fn parse(scenario: &str, text: &str, fill: &dyn Fn(&str) -> Option<String>) 
                 name,
             })?;
             encode_secret(&mut object);
+            if object["status"].is_object() && object["kind"] != "Node" {
+                if !object["metadata"]["labels"].is_object() {
+                    object["metadata"]["labels"] = json!({});
+                }
+                object["metadata"]["labels"][PLACED] = json!("true");
+            }
             all.push((cluster, object));
         }
     }
@@ -171,6 +227,41 @@ mod tests {
         assert!(applications >= 5, "{applications}");
         let bare = embedded(true, &|_| None).unwrap();
         assert!(bare.iter().all(|(_, object)| object["kind"] != "Application"));
+    }
+
+    #[test]
+    fn named_scenarios_hold_what_no_controller_plays() {
+        let all = asked(Path::new(ALL), &|_| None).unwrap();
+        let known = |api_version: &Value, kind: &Value| {
+            crate::demo::kinds::of(api_version.as_str().unwrap(), kind.as_str().unwrap()).is_some()
+        };
+        for (cluster, object) in &all {
+            assert!(cluster == "local" || cluster == "foo", "{cluster}");
+            assert!(known(&object["apiVersion"], &object["kind"]), "{object}");
+            let placed = object["metadata"]["labels"][PLACED] == "true";
+            assert_eq!(placed, object["status"].is_object(), "{object}");
+        }
+        for kind in [
+            "WorkflowRun",
+            "StatefulSet",
+            "DaemonSet",
+            "Job",
+            "CronJob",
+            "HorizontalPodAutoscaler",
+            "Kustomization",
+            "PersistentVolumeClaim",
+            "PodMetrics",
+            "NodeMetrics",
+            "Event",
+            "ResourceTracker",
+        ] {
+            assert!(all.iter().any(|(_, object)| object["kind"] == kind), "{kind}");
+        }
+        let error = asked(Path::new("nope"), &|_| None).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no scenario and no file \"nope\"; scenarios are all, bad-days, held, runs, vela-1.4, workloads"
+        );
     }
 
     #[test]
