@@ -166,14 +166,14 @@ pub(super) async fn add(
             object::set(&mut tracker, &["spec", "compression"], compression);
             hub.replace(&api::RESOURCE_TRACKER, &tracker).await?;
         } else {
-            hub.create(&api::RESOURCE_TRACKER, &made(application, revision, root, compression)).await?;
+            hub.create(&api::RESOURCE_TRACKER, &made(application, revision, root, &compression)).await?;
         }
     }
     Ok(())
 }
 
 /// A tracker that lists nothing else yet.
-fn made(application: &Object, revision: &str, root: bool, compression: Value) -> Value {
+fn made(application: &Object, revision: &str, root: bool, compression: &Value) -> Value {
     let version = object::annotation(application, PUBLISH_VERSION).filter(|_| !root);
     let generation = if root { 0 } else { object::number(application, "/metadata/generation") };
     let (name, space) = (object::name(application), object::namespace(application));

@@ -232,7 +232,7 @@ impl<'a> Workflow<'a> {
     pub(super) fn record(&mut self, due: &Due, outcome: Outcome, now: &str) {
         let step = &due.step;
         let outcome = match outcome {
-            Outcome::Succeeded(output) => match self.hand_on(step, output) {
+            Outcome::Succeeded(output) => match self.hand_on(step, &output) {
                 Ok(()) => Outcome::Succeeded(Value::Null),
                 Err(why) => Outcome::Ended("Output", why),
             },
@@ -251,7 +251,7 @@ impl<'a> Workflow<'a> {
     }
 
     /// Keeps a step's outputs for the steps after it.
-    fn hand_on(&mut self, step: &Value, output: Value) -> Result<(), String> {
+    fn hand_on(&mut self, step: &Value, output: &Value) -> Result<(), String> {
         for out in object::list(step, "/outputs") {
             let mut scope = self.scope(step);
             scope["output"] = output.clone();
