@@ -151,7 +151,9 @@ fn repository(object: &Object, round: &mut Round<'_>) {
             condition(object, "Ready", "False", "IndexationFailed", &message),
             condition(object, "FetchFailed", "True", "IndexationFailed", &message),
         ]);
-        event::record(round, object, "source-controller", "IndexationFailed", &message);
+        if object::condition(object, "Ready").is_none_or(|ready| ready["message"] != message) {
+            event::record(round, object, "source-controller", "IndexationFailed", &message);
+        }
     }
     round.status(&api::HELM_REPOSITORY, object, status);
 }
