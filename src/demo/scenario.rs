@@ -111,7 +111,7 @@ pub fn asked(path: &Path, fill: &dyn Fn(&str) -> Option<String>) -> Result<Vec<(
     }
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&path.display().to_string(), &text, fill),
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound && path.components().count() == 1 => {
             Err(Error::NoSuchScenario { path: path.to_owned() })
         }
         Err(source) => Err(Error::Read { path: path.to_owned(), source }),

@@ -159,7 +159,8 @@ async fn apply(cluster: &Cluster, manifest: &Value) -> kube::Result<Object> {
     object::set(&mut wanted, &["metadata", "labels", "oam.dev/render-hash"], json!(hash));
     let configuration = wanted.to_string();
     object::set(&mut wanted, &["metadata", "annotations", LAST_APPLIED], json!(configuration));
-    let live = cluster.get(&kind, object::namespace(manifest), object::name(manifest)).await?;
+    let live = cluster.get(&kind, object::namespace(manifest), object::name(manifest)).await;
+    let live = live.map_err(|error| no_match(&kind, error))?;
     let now = object::now();
     let time = ["metadata", "annotations", "app.oam.dev/last-applied-time"];
     let Some(live) = live else {
@@ -185,7 +186,9 @@ async fn apply(cluster: &Cluster, manifest: &Value) -> kube::Result<Object> {
 fn no_match(kind: &Kind, error: kube::Error) -> kube::Error {
     match error {
         kube::Error::Api(mut status)
-            if status.is_not_found() && status.message == "the server could not find the requested resource" =>
+            if status.code == 404
+                && ["404 page not found", "the server could not find the requested resource"]
+                    .contains(&status.message.trim()) =>
         {
             status.message = format!("no matches for kind \"{}\" in version \"{}\"", kind.kind, kind.api_version);
             kube::Error::Api(status)
