@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -15,8 +15,10 @@ use super::kinds::{KINDS, Kind};
 use super::selector::Selector;
 
 mod change;
+mod remove;
 
-pub(crate) use change::{Change, Deletion, mix};
+pub(crate) use change::{Change, mix};
+pub(crate) use remove::Deletion;
 
 /// Namespace (empty for what is of the cluster) and name: the order of lists.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,9 +42,14 @@ pub(crate) struct Object {
     labels: Box<[(Box<str>, Box<str>)]>,
     owners: Box<[Box<str>]>,
     deleting: bool,
-    /// The object's JSON after its opening brace, without `kind` and `apiVersion`.
-    rest: Bytes,
+    /// The object's JSON without `kind` and `apiVersion`; `metadata` comes first.
+    json: Bytes,
+    /// Where `metadata` ends.
+    metadata: usize,
 }
+
+/// What every object's JSON begins with.
+const METADATA: &str = "{\"metadata\":";
 
 impl Object {
     pub(crate) fn label(&self, key: &str) -> Option<&str> {
@@ -56,25 +63,36 @@ impl Object {
 
     /// Appends the object's JSON. `typed` puts `kind` and `apiVersion` first, as all but built-in list items have it.
     pub(crate) fn write(&self, kind: &Kind, typed: bool, out: &mut Vec<u8>) {
-        out.push(b'{');
-        if typed {
-            let (api_version, name) = (kind.api_version(), kind.name);
-            // Each in its own order: custom resources come alphabetically from a real server.
-            let head = if kind.custom {
-                format!("\"apiVersion\":\"{api_version}\",\"kind\":\"{name}\",")
-            } else {
-                format!("\"kind\":\"{name}\",\"apiVersion\":\"{api_version}\",")
-            };
-            out.extend_from_slice(head.as_bytes());
+        if !typed {
+            out.extend_from_slice(&self.json);
+            return;
         }
-        out.extend_from_slice(&self.rest);
+        let (api_version, name) = (kind.api_version(), kind.name);
+        // Each in its own order: custom resources come alphabetically from a real server.
+        let head = if kind.custom {
+            format!("{{\"apiVersion\":\"{api_version}\",\"kind\":\"{name}\",")
+        } else {
+            format!("{{\"kind\":\"{name}\",\"apiVersion\":\"{api_version}\",")
+        };
+        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(self.json.get(1..).unwrap_or(b"}"));
     }
 
     /// The object's whole JSON.
     pub(crate) fn json(&self, kind: &Kind) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.rest.len() + 96);
+        let mut out = Vec::with_capacity(self.json.len() + 96);
         self.write(kind, true, &mut out);
         out
+    }
+
+    /// The JSON of the object's `metadata`.
+    pub(crate) fn metadata(&self) -> &[u8] {
+        self.json.get(METADATA.len()..self.metadata).unwrap_or(b"{}")
+    }
+
+    /// The object's JSON without `kind` and `apiVersion`.
+    pub(crate) fn bare(&self) -> &[u8] {
+        &self.json
     }
 
     /// The object parsed.
@@ -91,19 +109,35 @@ pub(crate) enum Happened {
     Deleted,
 }
 
+/// How many forms of an event can be kept: one for each way to ask for less than the whole object.
+pub(crate) const FORMS: usize = 4;
+
 /// One change of one object.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) happened: Happened,
     pub(crate) object: Arc<Object>,
     pub(crate) previous: Option<Arc<Object>>,
+    /// The object in other forms than its own, made for the first watcher that asks and shared by the rest.
+    forms: [OnceLock<Bytes>; FORMS],
+}
+
+impl Event {
+    fn new(happened: Happened, object: Arc<Object>, previous: Option<Arc<Object>>) -> Arc<Self> {
+        Arc::new(Self { happened, object, previous, forms: Default::default() })
+    }
+
+    /// The object in the form of that number, made once.
+    pub(crate) fn form(&self, number: usize, make: impl FnOnce() -> Vec<u8>) -> &[u8] {
+        self.forms[number % FORMS].get_or_init(|| Bytes::from(make()))
+    }
 }
 
 /// All objects of one kind.
 #[derive(Debug)]
 struct Stock {
     objects: BTreeMap<Key, Arc<Object>>,
-    events: VecDeque<Event>,
+    events: VecDeque<Arc<Event>>,
     /// The newest revision whose event is no longer kept.
     forgotten: u64,
     changed: watch::Sender<()>,
@@ -112,8 +146,8 @@ struct Stock {
 #[derive(Debug)]
 struct State {
     revision: u64,
-    /// How many names and uids were made; each is drawn from the seed by this number.
-    drawn: u64,
+    /// How often each thing was drawn for; so what is drawn does not depend on who else draws meanwhile.
+    drawn: HashMap<u64, u32>,
     stocks: Vec<Stock>,
     by_uid: HashMap<Box<str>, (usize, Key)>,
     dependents: HashMap<Box<str>, HashSet<(usize, Key)>>,
@@ -167,7 +201,7 @@ impl Store {
         };
         let state = State {
             revision: 1,
-            drawn: 0,
+            drawn: HashMap::new(),
             stocks: KINDS.iter().map(stock).collect(),
             by_uid: HashMap::new(),
             dependents: HashMap::new(),
@@ -249,7 +283,7 @@ impl Store {
     }
 
     /// The events of a kind after `revision` (some at a time), and the revision that is known with them.
-    pub(crate) fn events(&self, kind: &Kind, revision: u64) -> Result<(Vec<Event>, u64), Forgotten> {
+    pub(crate) fn events(&self, kind: &Kind, revision: u64) -> Result<(Vec<Arc<Event>>, u64), Forgotten> {
         const AT_ONCE: usize = 256;
         let state = self.lock();
         let stock = &state.stocks[kind.index()];
@@ -257,7 +291,7 @@ impl Store {
             return Err(Forgotten(stock.forgotten));
         }
         let start = stock.events.partition_point(|event| event.object.revision <= revision);
-        let events: Vec<Event> = stock.events.range(start..).take(AT_ONCE).cloned().collect();
+        let events: Vec<Arc<Event>> = stock.events.range(start..).take(AT_ONCE).cloned().collect();
         let known = match events.last() {
             Some(last) if start + events.len() < stock.events.len() => last.object.revision,
             _ => state.revision.max(revision),

@@ -393,13 +393,14 @@ impl<'a> Plan<'a> {
             (clusters[at], kinds::core("pods"), Key::new(&namespace, &self.pod_name(group, at, number)))
         };
         let change = |_: &Object, mut value: Value| {
-            if app {
-                let workflow = &mut value["status"]["services"][0];
-                workflow["message"] = format!("Ready:{pods}/{pods} after {} changes", drawn & 0xffff).into();
+            let field = if app { "/status/services/0/message" } else { "/status/containerStatuses/0/restartCount" };
+            // Somebody may have written another status.
+            let Some(field) = value.pointer_mut(field) else { return Ok(Change::Unchanged) };
+            *field = if app {
+                format!("Ready:{pods}/{pods} after {} changes", drawn & 0xffff).into()
             } else {
-                let status = &mut value["status"]["containerStatuses"][0];
-                status["restartCount"] = (status["restartCount"].as_i64().unwrap_or(0) + 1).into();
-            }
+                (field.as_i64().unwrap_or(0) + 1).into()
+            };
             Ok(Change::Put(value))
         };
         // Whoever deleted it has the last word.

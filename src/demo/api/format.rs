@@ -64,6 +64,17 @@ impl Format {
         Err(Status::not_acceptable())
     }
 
+    /// A number for each form that is made of an object; whole objects are kept as they are sent.
+    pub(crate) fn number(self) -> Option<usize> {
+        match self {
+            Self::Object => None,
+            Self::Metadata => Some(0),
+            Self::Table(Include::None) => Some(1),
+            Self::Table(Include::Metadata) => Some(2),
+            Self::Table(Include::Object) => Some(3),
+        }
+    }
+
     /// One object.
     pub(crate) fn one(self, kind: &Kind, object: &Object) -> Bytes {
         let mut out = Vec::new();
@@ -159,19 +170,26 @@ impl Format {
     }
 
     fn write(self, kind: &Kind, object: &Object, typed: bool, out: &mut Vec<u8>) {
-        let partial = |value: &Value| json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": value["metadata"] });
+        let partial = |out: &mut Vec<u8>| {
+            out.extend_from_slice(
+                b"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":",
+            );
+            out.extend_from_slice(object.metadata());
+            out.push(b'}');
+        };
         match self {
             Self::Object => object.write(kind, typed, out),
-            Self::Metadata => out.extend_from_slice(partial(&object.value(kind)).to_string().as_bytes()),
+            Self::Metadata => partial(out),
             Self::Table(include) => {
-                let value = object.value(kind);
-                let mut row = json!({ "cells": table::cells(kind, &value) });
-                row["object"] = match include {
-                    Include::None => Value::Null,
-                    Include::Metadata => partial(&value),
-                    Include::Object => value,
-                };
-                out.extend_from_slice(row.to_string().as_bytes());
+                out.extend_from_slice(b"{\"cells\":");
+                out.extend_from_slice(table::cells(kind, object).to_string().as_bytes());
+                out.extend_from_slice(b",\"object\":");
+                match include {
+                    Include::None => out.extend_from_slice(b"null"),
+                    Include::Metadata => partial(out),
+                    Include::Object => object.write(kind, true, out),
+                }
+                out.push(b'}');
             }
         }
     }

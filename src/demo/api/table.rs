@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::prune::{self, Wanted};
 use crate::demo::clock;
 use crate::demo::kinds::Kind;
+use crate::demo::store::Object;
 
 /// One column: its name, its type, and whether it is for `-o wide` alone.
 struct Column {
@@ -214,8 +216,68 @@ pub(crate) fn columns(kind: &Kind) -> Value {
     of(kind).iter().map(define).collect()
 }
 
+/// What the cells of most kinds are made from.
+const USUAL: Wanted = Wanted::Fields(&[
+    ("metadata", SHOWN),
+    ("spec", Wanted::All),
+    ("status", Wanted::All),
+    ("data", Wanted::All),
+    ("type", Wanted::All),
+    ("reason", Wanted::All),
+    ("message", Wanted::All),
+    ("involvedObject", Wanted::All),
+    ("lastTimestamp", Wanted::All),
+    ("eventTime", Wanted::All),
+    ("firstTimestamp", Wanted::All),
+]);
+const SHOWN: Wanted =
+    Wanted::Fields(&[("name", Wanted::All), ("creationTimestamp", Wanted::All), ("deletionTimestamp", Wanted::All)]);
+const POD: Wanted = Wanted::Fields(&[
+    ("metadata", SHOWN),
+    ("spec", Wanted::Fields(&[("nodeName", Wanted::All), ("containers", Wanted::Fields(&[]))])),
+    (
+        "status",
+        Wanted::Fields(&[
+            ("phase", Wanted::All),
+            ("reason", Wanted::All),
+            ("podIP", Wanted::All),
+            ("conditions", Wanted::Fields(&[("type", Wanted::All), ("status", Wanted::All)])),
+            ("initContainerStatuses", Wanted::Fields(&[("state", Wanted::All)])),
+            (
+                "containerStatuses",
+                Wanted::Fields(&[
+                    ("ready", Wanted::All),
+                    ("restartCount", Wanted::All),
+                    ("state", Wanted::All),
+                    ("lastState", Wanted::All),
+                ]),
+            ),
+        ]),
+    ),
+]);
+const APPLICATION: Wanted = Wanted::Fields(&[
+    ("metadata", SHOWN),
+    ("spec", Wanted::Fields(&[("components", Wanted::Fields(&[("name", Wanted::All), ("type", Wanted::All)]))])),
+    (
+        "status",
+        Wanted::Fields(&[
+            ("status", Wanted::All),
+            ("services", Wanted::Fields(&[("healthy", Wanted::All), ("message", Wanted::All)])),
+        ]),
+    ),
+]);
+
 /// A row's cells.
-pub(crate) fn cells(kind: &Kind, object: &Value) -> Value {
+pub(crate) fn cells(kind: &Kind, object: &Object) -> Value {
+    let wanted = match (kind.group, kind.name) {
+        ("", "Pod") => POD,
+        ("core.oam.dev", "Application") => APPLICATION,
+        _ => USUAL,
+    };
+    cells_of(kind, &prune::read(object.bare(), wanted))
+}
+
+fn cells_of(kind: &Kind, object: &Value) -> Value {
     of(kind).iter().map(|column| (column.cell)(object)).collect()
 }
 
@@ -321,7 +383,7 @@ mod tests {
     #[test]
     fn every_kind_has_as_many_cells_as_columns() {
         for kind in crate::demo::kinds::KINDS {
-            let cells = cells(kind, &json!({ "metadata": { "name": "a" } }));
+            let cells = cells_of(kind, &json!({ "metadata": { "name": "a" } }));
             assert_eq!(cells.as_array().unwrap().len(), columns(kind).as_array().unwrap().len(), "{kind}");
         }
     }

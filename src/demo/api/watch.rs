@@ -38,14 +38,26 @@ pub(crate) struct Watch {
     pub(crate) timeout: Option<Duration>,
 }
 
+/// How much is put together for one sending.
+const PIECE: usize = 256 * 1024;
+/// How long changes gather after a sending: a burst goes to a hundred watchers in few pieces, a change that comes alone
+/// at once.
+const GATHER: Duration = Duration::from_millis(5);
+
 struct Watcher {
     watch: Watch,
     store: Arc<Store>,
     changes: watch::Receiver<()>,
+    /// Every event up to here was taken.
     seen: u64,
-    /// Lines that wait to be sent; no more than one step's.
-    ready: VecDeque<Bytes>,
+    /// What there was at the start and is not sent yet, newest last.
+    present: std::vec::IntoIter<Arc<Object>>,
+    /// Events that were taken and are not sent yet.
+    events: VecDeque<Arc<Event>>,
+    /// The bookmark after what there was is still to be sent.
+    initial_end: bool,
     first: bool,
+    sent: Option<Instant>,
     ends: Instant,
     bookmark: Instant,
     over: bool,
@@ -65,8 +77,11 @@ impl Watch {
         let mut watcher = Watcher {
             seen: self.from.unwrap_or_default(),
             changes,
-            ready: VecDeque::new(),
+            present: Vec::new().into_iter(),
+            events: VecDeque::new(),
+            initial_end: false,
             first: true,
+            sent: None,
             ends: now + self.timeout.unwrap_or(UNNAMED_TIMEOUT),
             bookmark: now + BOOKMARK_EVERY,
             over: false,
@@ -94,45 +109,54 @@ impl Watcher {
         };
         let Ok(page) = self.store.list(&query) else { return };
         self.seen = page.revision;
-        let mut out = Vec::new();
-        for object in page.objects.iter().filter(|object| self.watch.wants(object)) {
-            line(&self.watch, "ADDED", object, std::mem::take(&mut self.first), &mut out);
-        }
-        if self.watch.initial && self.watch.bookmarks {
-            self.write_bookmark(true, &mut out);
-        }
-        if !out.is_empty() {
-            self.ready.push_back(Bytes::from(out));
-        }
+        self.present = page.objects.into_iter();
+        self.initial_end = self.watch.initial && self.watch.bookmarks;
     }
 
+    /// The next piece. Nothing is made before it can be sent, so that a client that does not read costs no memory; one
+    /// that falls behind what the store remembers is cut off, and learns the rest when it comes back.
     async fn next(&mut self) -> Option<Bytes> {
+        let mut out = Vec::new();
         loop {
-            if let Some(bytes) = self.ready.pop_front() {
-                return Some(bytes);
+            while out.len() < PIECE
+                && let Some(object) = self.present.next()
+            {
+                if self.watch.wants(&object) {
+                    let first = std::mem::take(&mut self.first);
+                    line("ADDED", &mut out, |out| {
+                        self.watch.format.event_object(self.watch.kind, &object, first, out);
+                    });
+                }
+            }
+            if out.len() < PIECE && std::mem::take(&mut self.initial_end) {
+                self.write_bookmark(true, &mut out);
+            }
+            while out.len() < PIECE
+                && let Some(event) = self.events.pop_front()
+            {
+                self.write_event(&event, &mut out);
+            }
+            if !out.is_empty() {
+                self.sent = Some(Instant::now());
+                return Some(Bytes::from(out));
             }
             if self.over {
                 return None;
             }
+            if let Some(sent) = self.sent.take() {
+                tokio::time::sleep_until(sent + GATHER).await;
+            }
             self.changes.borrow_and_update();
             match self.store.events(self.watch.kind, self.seen) {
                 Ok((events, known)) => {
-                    let mut out = Vec::new();
-                    for event in &events {
-                        self.write_event(event, &mut out);
-                    }
-                    let more = !events.is_empty();
                     self.seen = known;
-                    if !out.is_empty() {
-                        self.ready.push_back(Bytes::from(out));
+                    if events.is_empty() {
+                        self.wait(&mut out).await;
                     }
-                    if !more {
-                        self.wait().await;
-                    }
+                    self.events = events.into();
                 }
                 Err(Forgotten(oldest)) => {
                     self.over = true;
-                    // One that fell behind is cut off, and learns the rest when it comes back with its last revision.
                     if self.first && self.watch.from.is_some_and(|from| from == self.seen) {
                         let status = Status::too_old(self.seen, oldest).to_json();
                         return Some(Bytes::from(format!("{}\n", json!({ "type": "ERROR", "object": status }))));
@@ -142,16 +166,14 @@ impl Watcher {
         }
     }
 
-    async fn wait(&mut self) {
+    async fn wait(&mut self, out: &mut Vec<u8>) {
         tokio::select! {
             biased;
             changed = self.changes.changed() => self.over |= changed.is_err(),
             () = tokio::time::sleep_until(self.ends) => self.over = true,
             () = tokio::time::sleep_until(self.bookmark), if self.watch.bookmarks => {
                 self.bookmark += BOOKMARK_EVERY;
-                let mut out = Vec::new();
-                self.write_bookmark(false, &mut out);
-                self.ready.push_back(Bytes::from(out));
+                self.write_bookmark(false, out);
             }
         }
     }
@@ -166,14 +188,21 @@ impl Watcher {
             (true, false) => "DELETED",
         };
         let first = std::mem::take(&mut self.first);
+        let (watch, format) = (&self.watch, self.watch.format);
         // What no longer matches is shown as it last did.
-        match event.previous.as_deref().filter(|_| kind == "DELETED" && event.happened != Happened::Deleted) {
-            Some(previous) => {
-                let last = previous.as_of(self.watch.kind, event.object.revision);
-                line(&self.watch, kind, &last, first, out);
+        let gone = event.previous.as_deref().filter(|_| kind == "DELETED" && event.happened != Happened::Deleted);
+        line(kind, out, |out| match (gone, format.number().filter(|_| !first)) {
+            (Some(previous), _) => {
+                let last = previous.as_of(watch.kind, event.object.revision);
+                format.event_object(watch.kind, &last, first, out);
             }
-            None => line(&self.watch, kind, &event.object, first, out),
-        }
+            (None, Some(number)) => out.extend_from_slice(event.form(number, || {
+                let mut form = Vec::new();
+                format.event_object(watch.kind, &event.object, false, &mut form);
+                form
+            })),
+            (None, None) => format.event_object(watch.kind, &event.object, first, out),
+        });
     }
 
     fn write_bookmark(&mut self, initial_end: bool, out: &mut Vec<u8>) {
@@ -184,10 +213,10 @@ impl Watcher {
     }
 }
 
-fn line(watch: &Watch, kind: &str, object: &Object, first: bool, out: &mut Vec<u8>) {
+fn line(kind: &str, out: &mut Vec<u8>, object: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\",\"object\":");
-    watch.format.event_object(watch.kind, object, first, out);
+    object(out);
     out.extend_from_slice(b"}\n");
 }
