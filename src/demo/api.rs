@@ -3,19 +3,26 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode, Version, header};
 use hyper::body::Incoming;
 
+mod apply;
 mod body;
 mod defaults;
+mod delete;
 mod discovery;
 mod fields;
 mod format;
+mod lists;
+mod modify;
 mod openapi;
 mod patch;
 mod path;
+mod protobuf;
+mod prune;
 mod read;
 mod table;
+mod validate;
 mod watch;
 mod write;
 
@@ -61,8 +68,14 @@ pub(crate) async fn answer_as(
     request: Request<Incoming>,
 ) -> Answer {
     let query = Query::parse(request.uri().query());
+    let one = request.version() < Version::HTTP_2;
     let call = Call { world, cluster, user, query, request };
-    call.route().await.unwrap_or_else(|status| body::refusal(&status))
+    let mut answer = call.route().await.unwrap_or_else(|status| body::refusal(&status));
+    if one && answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the request is of no use to anybody.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 impl Call {
@@ -71,7 +84,7 @@ impl Call {
             return ctl::answer(&self.world, &self.user, self.request).await;
         }
         let path = self.request.uri().path().to_owned();
-        let segments: Vec<String> = path.trim_matches('/').split('/').map(super::query::decode).collect();
+        let segments: Vec<String> = path.trim_matches('/').split('/').map(super::query::unescape).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let document = |document: Option<serde_json::Value>| {
             Ok(document.map_or_else(not_found, |document| body::value(StatusCode::OK, &document)))
@@ -137,8 +150,14 @@ impl Call {
         }
         let (head, incoming) = self.request.into_parts();
         let body: Bytes = body::read(incoming).await?;
-        let write =
-            Write { store: &self.cluster.store, target: &target, headers: &head.headers, query: &self.query, body };
+        let options = match method {
+            Method::PUT => "UpdateOptions",
+            Method::PATCH => "PatchOptions",
+            Method::DELETE => "DeleteOptions",
+            _ => "CreateOptions",
+        };
+        let (store, query) = (&*self.cluster.store, &self.query);
+        let write = Write { store, target: &target, headers: &head.headers, query, body, options };
         let own = match subresource.as_str() {
             "" => true,
             "status" => target.kind.status,

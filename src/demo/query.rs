@@ -34,28 +34,27 @@ impl Query {
         if text.is_empty() {
             return Ok(None);
         }
-        text.parse().map(Some).map_err(|_| {
-            Status::bad_request(format!("strconv.ParseUint: parsing \"{text}\": invalid syntax (parameter {name})"))
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax")))
     }
 }
 
-/// Percent-decoding; what is not UTF-8 afterwards is replaced.
-pub(crate) fn decode(text: &str) -> String {
+/// A query's text: percent-decoded, and `+` is a space.
+fn decode(text: &str) -> String {
+    unescape(&text.replace('+', " "))
+}
+
+/// Percent-decoding, as in a path; what is not UTF-8 afterwards is replaced.
+pub(crate) fn unescape(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
-        match byte {
-            b'+' => out.push(b' '),
-            b'%' => {
-                let mut ahead = bytes.clone();
-                let digits = (ahead.next().and_then(hex), ahead.next().and_then(hex));
-                if let (Some(high), Some(low)) = digits {
-                    out.push(high << 4 | low);
-                    bytes = ahead;
-                } else {
-                    out.push(b'%');
-                }
+        let mut ahead = bytes.clone();
+        match (byte, ahead.next().and_then(hex), ahead.next().and_then(hex)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(high << 4 | low);
+                bytes = ahead;
             }
             _ => out.push(byte),
         }
@@ -76,6 +75,7 @@ mod tests {
         let query = Query::parse(Some("labelSelector=app%3Dhello%2Ctier&watch&follow=1&limit=x&bad=%zz%4"));
         assert_eq!(query.get("labelSelector"), "app=hello,tier");
         assert_eq!(query.get("bad"), "%zz%4");
+        assert_eq!(unescape("a+b%2Fc%ff"), "a+b/c\u{fffd}");
         assert!(query.flag("follow") && !query.flag("watch"));
         assert!(query.number::<u64>("limit").is_err());
         assert_eq!(query.number::<u64>("absent").unwrap(), None);

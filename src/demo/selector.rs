@@ -1,5 +1,7 @@
 //! Label and field selectors.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::kinds::Kind;
@@ -11,8 +13,9 @@ use super::store::Object;
 enum Requirement {
     Exists(String),
     Absent(String),
-    In(String, Vec<String>),
-    NotIn(String, Vec<String>),
+    // Sets, since a selector may name thousands.
+    In(String, HashSet<String>),
+    NotIn(String, HashSet<String>),
 }
 
 impl Requirement {
@@ -20,8 +23,8 @@ impl Requirement {
         match self {
             Self::Exists(key) => label(key).is_some(),
             Self::Absent(key) => label(key).is_none(),
-            Self::In(key, values) => label(key).is_some_and(|value| values.iter().any(|wanted| wanted == value)),
-            Self::NotIn(key, values) => label(key).is_none_or(|value| values.iter().all(|wanted| wanted != value)),
+            Self::In(key, values) => label(key).is_some_and(|value| values.contains(value)),
+            Self::NotIn(key, values) => label(key).is_none_or(|value| !values.contains(value)),
         }
     }
 }
@@ -35,6 +38,15 @@ pub(crate) struct Selector {
 }
 
 impl Selector {
+    /// From the query's `labelSelector` and `fieldSelector`, of fields by which this kind can be chosen.
+    pub(crate) fn of(kind: &Kind, labels: &str, fields: &str) -> Result<Self, Status> {
+        let selector = Self::parse(labels, fields)?;
+        match selector.fields.iter().find(|(path, ..)| !selectable(kind, path)) {
+            Some((path, ..)) => Err(Status::bad_request(format!("field label not supported: {path}"))),
+            None => Ok(selector),
+        }
+    }
+
     /// From the query's `labelSelector` and `fieldSelector`.
     pub(crate) fn parse(labels: &str, fields: &str) -> Result<Self, Status> {
         Ok(Self { labels: parse_labels(labels)?, fields: parse_fields(fields)? })
@@ -64,6 +76,43 @@ impl Selector {
             same == *equal
         })
     }
+}
+
+/// Whether objects of a kind can be chosen by a field: a real server knows few of them.
+fn selectable(kind: &Kind, path: &str) -> bool {
+    let known: &[&str] = match (kind.group, kind.name) {
+        ("", "Pod") => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.nominatedNodeName",
+        ],
+        ("", "Event") => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
+        ("", "Namespace") => &["status.phase"],
+        ("", "Node") => &["spec.unschedulable"],
+        ("", "Secret") => &["type"],
+        ("", "Service") => &["spec.clusterIP", "spec.type"],
+        ("apps", "ReplicaSet") => &["status.replicas"],
+        ("batch", "Job") => &["status.successful"],
+        _ => &[],
+    };
+    path == "metadata.name" || (path == "metadata.namespace" && kind.namespaced) || known.contains(&path)
 }
 
 /// A field as a field selector compares it: absent is the empty string.
@@ -102,7 +151,7 @@ fn parse_labels(text: &str) -> Result<Vec<Requirement>, Status> {
         if part.is_empty() {
             continue;
         }
-        let one = |key: &str, value: &str| (key.trim().to_owned(), vec![value.trim().to_owned()]);
+        let one = |key: &str, value: &str| (key.trim().to_owned(), HashSet::from([value.trim().to_owned()]));
         let requirement = if let Some((head, list)) = part.split_once('(') {
             let values = list.strip_suffix(')').ok_or_else(|| refuse("expected ')'"))?;
             let values = values.split(',').map(|value| value.trim().to_owned()).collect();
@@ -184,5 +233,8 @@ mod tests {
         assert_eq!(field(&object, "status.ready"), "true");
         assert_eq!(field(&object, "spec.nodeName"), "");
         assert!(Selector::parse("", "status.phase").is_err());
+        let pods = crate::demo::kinds::core("pods");
+        assert!(Selector::of(pods, "", "status.phase=Running").is_ok());
+        assert!(Selector::of(crate::demo::kinds::core("configmaps"), "", "data.x=1").is_err());
     }
 }

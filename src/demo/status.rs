@@ -62,6 +62,39 @@ impl Status {
         status
     }
 
+    /// A request's options that cannot be meant, such as `dryRun=Some`. `options` is `CreateOptions` or another.
+    pub(crate) fn invalid_options(options: &str, reason: &'static str, field: &str, why: &str) -> Self {
+        let message = format!("{options}.meta.k8s.io \"\" is invalid: {field}: {why}");
+        let mut status = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Some("Invalid"), message);
+        status.details.insert("group".to_owned(), "meta.k8s.io".into());
+        status.details.insert("kind".to_owned(), options.into());
+        status.details.insert("causes".to_owned(), json!([{ "reason": reason, "message": why, "field": field }]));
+        status
+    }
+
+    /// Fields that others own, for a server-side apply.
+    pub(crate) fn apply_conflict(message: String, causes: Vec<Value>) -> Self {
+        let mut status = Self::new(StatusCode::CONFLICT, Some("Conflict"), message);
+        status.details.insert("causes".to_owned(), causes.into());
+        status
+    }
+
+    /// A list or an object of a revision that is still to come.
+    pub(crate) fn too_new(asked: u64, newest: u64) -> Self {
+        let message = format!("Timeout: Too large resource version: {asked}, current: {newest}");
+        let mut status = Self::new(StatusCode::GATEWAY_TIMEOUT, Some("Timeout"), message);
+        let cause = json!({ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" });
+        status.details.insert("causes".to_owned(), json!([cause]));
+        status.details.insert("retryAfterSeconds".to_owned(), 1.into());
+        status
+    }
+
+    /// A JSON patch of more operations than are taken.
+    pub(crate) fn too_many_operations(count: usize, limit: usize) -> Self {
+        let message = format!("The allowed maximum operations in a JSON patch is {limit}, got {count}");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Some("RequestEntityTooLarge"), message)
+    }
+
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Some("BadRequest"), message)
     }

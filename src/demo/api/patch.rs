@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::lists;
+
 /// Applies a JSON merge patch: objects merge, null removes, all else replaces.
 pub(crate) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
@@ -21,9 +23,15 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+/// How much a JSON patch may copy: a few operations could else double an object until memory is full.
+const COPIES: usize = 3 * 1024 * 1024;
+/// How many operations it may have, as for the real server.
+pub(crate) const OPERATIONS: usize = 10_000;
+
 /// Applies a JSON patch, or says which operation cannot be applied.
 pub(crate) fn json_patch(target: &mut Value, operations: &Value) -> Result<(), String> {
     let operations = operations.as_array().ok_or("a JSON patch is an array of operations")?;
+    let mut size = 0;
     for operation in operations {
         let text = |key: &str| operation[key].as_str().ok_or_else(|| format!("operation without {key}: {operation}"));
         let (op, path) = (text("op")?, text("path")?);
@@ -47,6 +55,13 @@ pub(crate) fn json_patch(target: &mut Value, operations: &Value) -> Result<(), S
             "copy" => {
                 let from = text("from")?;
                 let copied = target.pointer(from).cloned().ok_or_else(|| missing(from))?;
+                size += copied.to_string().len();
+                if size > COPIES {
+                    return Err(format!(
+                        "Unable to complete the copy, the accumulated size increase of copy is {size}, exceeding the limit \
+                         {COPIES}"
+                    ));
+                }
                 add(target, path, copied).ok_or_else(|| missing(path))?;
             }
             _ => return Err(format!("unexpected kind: {op}")),
@@ -88,25 +103,6 @@ fn remove(target: &mut Value, path: &str) -> Option<Value> {
     }
 }
 
-/// What tells the items of a list apart, by the list's field; a list that is not here is replaced whole.
-const MERGE_KEYS: [(&str, &[&str]); 13] = [
-    ("containers", &["name"]),
-    ("initContainers", &["name"]),
-    ("ephemeralContainers", &["name"]),
-    ("env", &["name"]),
-    ("volumes", &["name"]),
-    ("volumeMounts", &["mountPath"]),
-    ("imagePullSecrets", &["name"]),
-    ("secrets", &["name"]),
-    ("conditions", &["type"]),
-    ("addresses", &["type"]),
-    ("ownerReferences", &["uid"]),
-    ("ports", &["containerPort", "port"]),
-    ("hostAliases", &["ip"]),
-];
-/// Lists of plain values that are sets.
-const SETS: [&str; 1] = ["finalizers"];
-
 /// Applies a strategic merge patch, as far as the lists in the built-in kinds need it.
 pub(crate) fn strategic(target: &mut Value, patch: &Value) {
     let Value::Object(fields) = patch else {
@@ -134,9 +130,9 @@ pub(crate) fn strategic(target: &mut Value, patch: &Value) {
             target.shift_remove(key);
         } else {
             let current = target.entry(key.clone()).or_insert(Value::Null);
-            match (MERGE_KEYS.iter().find(|(list, _)| list == key), value) {
-                (Some((_, keys)), Value::Array(items)) => merge_list(current, items, keys),
-                _ if SETS.contains(&key.as_str()) && value.is_array() => union(current, value),
+            match (lists::merge_keys(key), value) {
+                (Some(keys), Value::Array(items)) => merge_list(current, items, keys),
+                _ if lists::is_set(key) && value.is_array() => union(current, value),
                 _ => strategic(current, value),
             }
         }
@@ -214,6 +210,14 @@ mod tests {
         ] {
             assert!(json_patch(&mut value, &bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn copies_cannot_fill_the_memory() {
+        let mut value = json!({ "a": "x".repeat(1000) });
+        let again = json!({ "op": "copy", "from": "", "path": "/b" });
+        let patch = Value::Array(vec![again; 200]);
+        assert!(json_patch(&mut value, &patch).unwrap_err().contains("exceeding the limit"));
     }
 
     #[test]

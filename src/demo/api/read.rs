@@ -19,6 +19,7 @@ use crate::demo::store::{self, Key, Store};
 /// One object.
 pub(crate) fn get(store: &Store, target: &Target, headers: &HeaderMap, query: &Query) -> Result<Answer, Status> {
     let format = Format::negotiate(headers, query)?;
+    check_revision(store, query)?;
     let object = store.get(target.kind, &target.key()).ok_or_else(|| Status::not_found(target.kind, &target.name))?;
     Ok(body::json(StatusCode::OK, body::full(format.one(target.kind, &object))))
 }
@@ -51,20 +52,36 @@ pub(crate) fn scale(store: &Store, target: &Target) -> Result<Value, Status> {
 /// A page of a list, or a watch.
 pub(crate) fn list(store: &Arc<Store>, target: &Target, headers: &HeaderMap, query: &Query) -> Result<Answer, Status> {
     let format = Format::negotiate(headers, query)?;
-    let selector = Selector::parse(query.get("labelSelector"), query.get("fieldSelector"))?;
+    let selector = Selector::of(target.kind, query.get("labelSelector"), query.get("fieldSelector"))?;
     if query.flag("watch") {
         return watch(store, target, query, format, selector);
     }
-    let limit = query.number("limit")?.unwrap_or(0);
+    // None of them, or less, is all.
+    let limit = usize::try_from(query.number::<i64>("limit")?.unwrap_or(0)).unwrap_or(0);
     let (after, mut at) = match query.get("continue") {
         "" => (None, None),
         token => {
+            if !matches!(query.get("resourceVersion"), "" | "0") {
+                let why = "specifying resource version is not allowed when using continue";
+                return Err(Status::bad_request(why));
+            }
             let (revision, key) = read_token(token)?;
             (Some(key), revision)
         }
     };
-    if query.get("resourceVersionMatch") == "Exact" && after.is_none() {
-        at = query.number("resourceVersion")?;
+    if after.is_none() {
+        let revision = check_revision(store, query)?;
+        match query.get("resourceVersionMatch") {
+            "" | "NotOlderThan" => {}
+            "Exact" => at = revision,
+            other => {
+                let why =
+                    format!("Unsupported value: \"{other}\": supported values: \"Exact\", \"NotOlderThan\", \"\"");
+                let status =
+                    Status::invalid_options("ListOptions", "FieldValueNotSupported", "resourceVersionMatch", &why);
+                return Err(status);
+            }
+        }
     }
     let kind = target.kind;
     let page = store.list(&store::Query {
@@ -87,6 +104,25 @@ pub(crate) fn list(store: &Arc<Store>, target: &Target, headers: &HeaderMap, que
         }
     }
     Ok(body::json(StatusCode::OK, format.list(kind, page.objects, &metadata)))
+}
+
+/// The revision that is asked for, if any; it must have been already.
+fn check_revision(store: &Store, query: &Query) -> Result<Option<u64>, Status> {
+    let text = query.get("resourceVersion");
+    let asked = revision(text)?;
+    let newest = store.revision();
+    match asked {
+        Some(asked) if asked > newest => Err(Status::too_new(asked, newest)),
+        asked => Ok(asked),
+    }
+}
+
+fn revision(text: &str) -> Result<Option<u64>, Status> {
+    let invalid = |_| {
+        let parse = format!("strconv.ParseUint: parsing \"{text}\": invalid syntax");
+        Status::bad_request(format!("resourceVersion: Invalid value: \"{text}\": {parse}"))
+    };
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(invalid) }
 }
 
 /// Where a list goes on. Without a revision it goes on with what there is then.
@@ -118,12 +154,10 @@ fn watch(
 ) -> Result<Answer, Status> {
     let initial = query.flag("sendInitialEvents");
     if initial && query.get("resourceVersionMatch") != "NotOlderThan" {
-        return Err(Status::bad_request(
-            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting \
-             resourceVersionMatch to NotOlderThan",
-        ));
+        let why = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        return Err(Status::invalid_options("ListOptions", "FieldValueForbidden", "resourceVersionMatch", why));
     }
-    let from = query.number("resourceVersion")?.filter(|revision| *revision > 0 && !initial);
+    let from = revision(query.get("resourceVersion"))?.filter(|revision| *revision > 0 && !initial);
     let watch = Watch {
         kind: target.kind,
         namespace: target.namespace.clone(),
@@ -133,7 +167,12 @@ fn watch(
         from,
         initial,
         bookmarks: query.flag("allowWatchBookmarks"),
-        timeout: query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+        timeout: query
+            .number::<i64>("timeoutSeconds")?
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .filter(|seconds| *seconds > 0)
+            // A year, so that nobody can name an hour that no clock reaches.
+            .map(|seconds| Duration::from_secs(seconds.min(31_536_000))),
     };
     Ok(body::json(StatusCode::OK, body::stream(watch.start(Arc::clone(store)))))
 }

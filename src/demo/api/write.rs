@@ -1,4 +1,4 @@
-//! Create, update, patch, delete.
+//! What is written: create, and the rules for every change.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -8,13 +8,12 @@ use super::body::{self, Answer};
 use super::fields::{self, Writer};
 use super::format::Format;
 use super::path::Target;
-use super::{defaults, patch, read};
+use super::{defaults, validate};
 use crate::demo::clock;
 use crate::demo::kinds::Kind;
 use crate::demo::query::Query;
-use crate::demo::selector::Selector;
 use crate::demo::status::Status;
-use crate::demo::store::{self, Change, Deletion, Object, Store};
+use crate::demo::store::{Change, Object, Store};
 
 /// One writing request.
 pub(crate) struct Write<'a> {
@@ -23,13 +22,21 @@ pub(crate) struct Write<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: &'a Query,
     pub(crate) body: Bytes,
+    /// What the request's options are called, such as `CreateOptions`.
+    pub(crate) options: &'static str,
 }
 
 impl Write<'_> {
     pub(crate) fn create(&self) -> Result<Answer, Status> {
-        let (kind, format) = (self.target.kind, Format::negotiate(self.headers, self.query)?);
-        let mut object = body::parse(self.headers, &self.body)?;
+        let object = body::parse(self.headers, &self.body)?;
         self.check_kind(&object)?;
+        self.add(object, None)
+    }
+
+    /// Adds an object. `managed` says who owns what of it, if that is known already.
+    pub(super) fn add(&self, mut object: Value, managed: Option<Value>) -> Result<Answer, Status> {
+        let (kind, format) = (self.target.kind, Format::negotiate(self.headers, self.query)?);
+        validate::shape(kind, &object)?;
         let metadata = entry(&mut object, "metadata");
         if kind.namespaced {
             match metadata["namespace"].as_str() {
@@ -69,162 +76,29 @@ impl Write<'_> {
             fields.shift_remove("status");
         }
         let now = clock::now();
-        object["metadata"]["managedFields"] = fields::record(&Value::Null, &object, &self.writer(&now));
+        let managed = managed.unwrap_or_else(|| fields::record(&Value::Null, &object, &self.writer("Update", &now)));
+        object["metadata"]["managedFields"] = managed;
         defaults::complete(kind, &mut object);
         tidy(&mut object);
+        validate::check(kind, None, &object)?;
         let created = self.store.create(kind, object, self.dry_run()?)?;
         Ok(body::json(StatusCode::CREATED, body::full(format.one(kind, &created))))
     }
 
-    pub(crate) fn update(&self) -> Result<Answer, Status> {
-        let format = Format::negotiate(self.headers, self.query)?;
-        let object = body::parse(self.headers, &self.body)?;
-        if self.target.subresource == "scale" {
-            return self.scale(|scale| {
-                *scale = object;
-                Ok(())
-            });
-        }
-        self.check_kind(&object)?;
-        let key = self.target.key();
-        let changed = self.store.change(self.target.kind, &key, self.dry_run()?, |current, old| {
-            let revision = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-            if self.target.kind.custom && revision.is_empty() {
-                let why = "Invalid value: 0x0: must be specified for an update";
-                return Err(Status::invalid(
-                    self.target.kind,
-                    &key.name,
-                    "FieldValueInvalid",
-                    "metadata.resourceVersion",
-                    why,
-                ));
-            }
-            self.decide(current, &old, object)
-        })?;
-        Ok(body::json(StatusCode::OK, body::full(format.one(self.target.kind, &changed))))
-    }
-
-    pub(crate) fn patch(&self) -> Result<Answer, Status> {
-        let kind = self.target.kind;
-        let format = Format::negotiate(self.headers, self.query)?;
-        let content_type = body::content_type(self.headers);
-        let apply: fn(&mut Value, &Value) -> Result<(), Status> = match content_type {
-            "application/merge-patch+json" => |target, change| {
-                patch::merge(target, change);
-                Ok(())
-            },
-            "application/json-patch+json" => {
-                |target, change| patch::json_patch(target, change).map_err(|why| Status::bad_patch(&why))
-            }
-            "application/strategic-merge-patch+json" if !kind.custom => |target, change| {
-                patch::strategic(target, change);
-                Ok(())
-            },
-            _ if kind.custom => {
-                return Err(Status::unsupported_media_type(
-                    "application/json-patch+json, application/merge-patch+json",
-                ));
-            }
-            _ => {
-                const ACCEPTED: &str =
-                    "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
-                return Err(Status::unsupported_media_type(ACCEPTED));
-            }
-        };
-        let change: Value = serde_json::from_slice(&self.body)
-            .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
-        if !change.is_object() && content_type != "application/json-patch+json" {
-            return Err(Status::bad_request("error decoding patch: the patch is not a JSON object"));
-        }
-        if self.target.subresource == "scale" {
-            return self.scale(|scale| apply(scale, &change));
-        }
-        let key = self.target.key();
-        let changed = self.store.change(kind, &key, self.dry_run()?, |current, old| {
-            let mut new = old.clone();
-            apply(&mut new, &change)?;
-            self.decide(current, &old, new)
-        })?;
-        Ok(body::json(StatusCode::OK, body::full(format.one(kind, &changed))))
-    }
-
-    pub(crate) fn delete(&self) -> Result<Answer, Status> {
-        let kind = self.target.kind;
-        let (last, gone) = self.store.delete(kind, &self.target.key(), &self.deletion()?)?;
-        let answer = if gone && !matches!(kind.name, "Pod" | "Namespace") {
-            let mut details =
-                json!({ "name": self.target.name, "group": kind.group, "kind": kind.plural, "uid": last.uid });
-            if let (true, Some(details)) = (kind.group.is_empty(), details.as_object_mut()) {
-                details.shift_remove("group");
-            }
-            let status = json!({
-                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
-            });
-            body::value(StatusCode::OK, &status)
-        } else {
-            body::json(StatusCode::OK, body::full(last.json(kind)))
-        };
-        Ok(answer)
-    }
-
-    /// Deletes all that the selectors choose.
-    pub(crate) fn delete_collection(&self) -> Result<Answer, Status> {
-        let kind = self.target.kind;
-        let selector = Selector::parse(self.query.get("labelSelector"), self.query.get("fieldSelector"))?;
-        let how = self.deletion()?;
-        let query = store::Query {
-            kind,
-            namespace: &self.target.namespace,
-            selector: &selector,
-            after: None,
-            limit: 0,
-            at: None,
-        };
-        let objects = self.store.list(&query).map(|page| page.objects).unwrap_or_default();
-        for object in &objects {
-            // Another may have been quicker; what is gone is gone.
-            let _ = self.store.delete(kind, &object.key, &how);
-        }
-        let metadata = json!({ "resourceVersion": self.store.revision().to_string() });
-        Ok(body::json(StatusCode::OK, Format::Object.list(kind, objects, &metadata)))
-    }
-
-    /// Evicts a pod: a deletion by another name.
-    pub(crate) fn evict(&self) -> Result<Answer, Status> {
-        self.store.delete(self.target.kind, &self.target.key(), &Deletion::default())?;
-        let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
-        Ok(body::value(StatusCode::CREATED, &status))
-    }
-
-    fn scale(&self, change: impl FnOnce(&mut Value) -> Result<(), Status>) -> Result<Answer, Status> {
-        let mut scale = read::scale(self.store, self.target)?;
-        change(&mut scale)?;
-        let replicas = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
-        if replicas < 0 {
-            let why = format!("Invalid value: {replicas}: must be greater than or equal to 0");
-            return Err(Status::invalid(
-                self.target.kind,
-                &self.target.name,
-                "FieldValueInvalid",
-                "spec.replicas",
-                &why,
-            ));
-        }
-        let revision = scale["metadata"]["resourceVersion"].clone();
-        self.store.change(self.target.kind, &self.target.key(), self.dry_run()?, |current, old| {
-            let mut new = old.clone();
-            new["spec"]["replicas"] = replicas.into();
-            new["metadata"]["resourceVersion"] = revision;
-            self.decide(current, &old, new)
-        })?;
-        Ok(body::value(StatusCode::OK, &read::scale(self.store, self.target)?))
-    }
-
     /// What becomes of `old` when `new` is asked for: each part only through its own door, and nothing if nothing
     /// differs.
-    fn decide(&self, current: &Object, old: &Value, mut new: Value) -> Result<Change, Status> {
+    pub(super) fn decide(
+        &self,
+        current: &Object,
+        old: &Value,
+        mut new: Value,
+        managed: Option<Value>,
+    ) -> Result<Change, Status> {
         let kind = self.target.kind;
         let name = &*current.key.name;
+        if !new.is_object() {
+            return Err(Status::bad_patch("the patch leaves no object"));
+        }
         let asked = &new["metadata"];
         if asked["resourceVersion"]
             .as_str()
@@ -236,10 +110,15 @@ impl Write<'_> {
             let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", current.uid);
             return Err(Status::conflict(kind, name, &why));
         }
-        if let Some(other) = asked["name"].as_str().filter(|asked| *asked != name) {
-            let message = format!("the name of the object ({other}) does not match the name on the URL ({name})");
-            return Err(Status::bad_request(message));
+        if let Some(asked) = asked["name"].as_str() {
+            check_same_name(asked, name)?;
         }
+        // Whoever sends other owners than there are means them: so kubectl takes over what it once applied itself.
+        let owners = asked["managedFields"].clone();
+        let owned =
+            |entries: &Vec<Value>| !entries.is_empty() && entries.iter().all(|entry| entry["fieldsV1"].is_object());
+        let renamed =
+            managed.is_none() && owners.as_array().is_some_and(owned) && owners != old["metadata"]["managedFields"];
         if self.target.subresource == "status" {
             let status = new["status"].take();
             new = old.clone();
@@ -267,19 +146,25 @@ impl Write<'_> {
         new["kind"] = old["kind"].clone();
         new["apiVersion"] = old["apiVersion"].clone();
         tidy(&mut new);
-        if new == *old {
+        validate::shape(kind, &new)?;
+        let rewritten = managed.as_ref().is_some_and(|managed| *managed != old["metadata"]["managedFields"]);
+        if new == *old && !renamed && !rewritten {
             return Ok(Change::Unchanged);
         }
+        validate::check(kind, Some(old), &new)?;
         if kind.generation && self.target.subresource != "status" && desired(&new) != desired(old) {
             new["metadata"]["generation"] = (old["metadata"]["generation"].as_i64().unwrap_or(0) + 1).into();
         }
-        let now = clock::now();
-        let managed = fields::record(old, &new, &self.writer(&now));
+        let managed = match managed {
+            Some(managed) => managed,
+            None if renamed => owners,
+            None => fields::record(old, &new, &self.writer("Update", &clock::now())),
+        };
         put_or_remove(entry(&mut new, "metadata"), "managedFields", managed);
         Ok(Change::Put(new))
     }
 
-    fn check_kind(&self, object: &Value) -> Result<(), Status> {
+    pub(super) fn check_kind(&self, object: &Value) -> Result<(), Status> {
         let kind = self.target.kind;
         let (api_version, name) = (object["apiVersion"].as_str(), object["kind"].as_str());
         match (name, api_version) {
@@ -296,40 +181,38 @@ impl Write<'_> {
         }
     }
 
-    fn deletion(&self) -> Result<Deletion, Status> {
-        let options = if self.body.is_empty() { json!({}) } else { body::parse(self.headers, &self.body)? };
-        let text = |key: &str| options[key].as_str().unwrap_or_else(|| self.query.get(key)).to_owned();
-        let policy = text("propagationPolicy");
-        if !matches!(policy.as_str(), "" | "Background" | "Foreground" | "Orphan") {
-            return Err(Status::bad_request(format!("invalid propagationPolicy \"{policy}\"")));
-        }
-        let precondition = |key: &str| options["preconditions"][key].as_str().map(str::to_owned);
-        Ok(Deletion {
-            foreground: policy == "Foreground",
-            orphan: policy == "Orphan" || options["orphanDependents"] == true,
-            grace: options["gracePeriodSeconds"].as_i64().or(self.query.number("gracePeriodSeconds")?),
-            uid: precondition("uid"),
-            revision: precondition("resourceVersion"),
-            dry_run: self.dry_run()? || options["dryRun"].as_array().is_some_and(|all| !all.is_empty()),
-        })
+    pub(super) fn dry_run(&self) -> Result<bool, Status> {
+        is_dry(self.options, self.query.get("dryRun"))
     }
 
-    fn dry_run(&self) -> Result<bool, Status> {
-        match self.query.get("dryRun") {
-            "" => Ok(false),
-            "All" => Ok(true),
-            other => Err(Status::bad_request(format!("invalid dryRun \"{other}\": only All is supported"))),
-        }
-    }
-
-    fn writer<'a>(&'a self, now: &'a str) -> Writer<'a> {
+    pub(super) fn writer<'a>(&'a self, operation: &'a str, now: &'a str) -> Writer<'a> {
         let agent = self.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("unknown");
         let manager = match self.query.get("fieldManager") {
             "" => agent.split('/').next().unwrap_or(agent),
             manager => manager,
         };
-        Writer { manager, kind: self.target.kind, subresource: &self.target.subresource, time: now }
+        Writer { manager, operation, kind: self.target.kind, subresource: &self.target.subresource, time: now }
     }
+}
+
+/// Whether `dryRun` asks to change nothing.
+pub(crate) fn is_dry(options: &str, asked: &str) -> Result<bool, Status> {
+    match asked {
+        "" => Ok(false),
+        "All" => Ok(true),
+        other => {
+            let why = format!("Unsupported value: \"{other}\": supported values: \"All\"");
+            Err(Status::invalid_options(options, "FieldValueNotSupported", "dryRun", &why))
+        }
+    }
+}
+
+/// An object is sent to its own path.
+pub(super) fn check_same_name(asked: &str, name: &str) -> Result<(), Status> {
+    if asked == name {
+        return Ok(());
+    }
+    Err(Status::bad_request(format!("the name of the object ({asked}) does not match the name on the URL ({name})")))
 }
 
 /// Completes an object that an estate starts with, as if someone had applied it and, where it has a status, a controller
@@ -348,15 +231,19 @@ pub(crate) fn complete(kind: &'static Kind, mut object: Value) -> Value {
     let written = !metadata["managedFields"].is_null();
     tidy(&mut object);
     if !written {
-        let writer = Writer { manager: "kubectl-client-side-apply", kind, subresource: "", time: &time };
+        let writer =
+            Writer { manager: "kubectl-client-side-apply", operation: "Update", kind, subresource: "", time: &time };
         object["metadata"]["managedFields"] = fields::record(&Value::Null, &object, &writer);
     }
-    defaults::complete(kind, &mut object);
+    // Somebody's own scenario may be built like nothing that is known.
+    if validate::shape(kind, &object).is_ok() {
+        defaults::complete(kind, &mut object);
+    }
     if let Some(status) = status {
         let old = object.clone();
         object["status"] = status;
         if !written && kind.custom {
-            let writer = Writer { manager: "kubevela", kind, subresource: "status", time: &time };
+            let writer = Writer { manager: "kubevela", operation: "Update", kind, subresource: "status", time: &time };
             object["metadata"]["managedFields"] = fields::record(&old, &object, &writer);
         }
     }
@@ -371,7 +258,7 @@ fn desired(object: &Value) -> Map<String, Value> {
     desired
 }
 
-fn entry<'a>(object: &'a mut Value, field: &str) -> &'a mut Value {
+pub(super) fn entry<'a>(object: &'a mut Value, field: &str) -> &'a mut Value {
     if !object[field].is_object() {
         object[field] = json!({});
     }
