@@ -165,6 +165,7 @@ impl Estate {
     /// Starts the estate and returns when its API servers answer. Blocking for some milliseconds; may be called
     /// inside or outside another runtime.
     pub fn start(options: Options) -> Result<Self, Error> {
+        raise_file_limit();
         let authority = tls::Authority::new(options.listen.ip())?;
         let tls = authority.server_config()?;
         let (world, listeners) = World::new(options, authority)?;
@@ -264,6 +265,18 @@ impl Estate {
         self.world.cluster(cluster)?.link.restore();
         self.settle();
         Ok(())
+    }
+}
+
+/// Lets the process have as many files open as the system allows: a hundred clusters and a thousand clients need more
+/// than the usual 1024. Where that is not allowed, connections beyond it wait.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const WANTED: u64 = 65_536;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(WANTED, |maximum| maximum.min(WANTED));
+    if current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
     }
 }
 

@@ -45,6 +45,11 @@ const DIAL: Duration = Duration::from_secs(30);
 /// How long it takes to notice that a connection in use has died.
 const LOST: Duration = Duration::from_secs(44);
 
+/// One of these times in an estate whose time runs faster.
+fn sped(time: Duration, speed: f64) -> Duration {
+    time.div_f64(speed.clamp(0.01, 1e6))
+}
+
 /// The resources of the group, as discovery lists them: name, singular, kind, verbs.
 pub(crate) const RESOURCES: [(&str, &str, &str, &[&str]); 3] = [
     ("clustergateways", "clustergateway", "ClusterGateway", &["get", "list"]),
@@ -221,10 +226,11 @@ impl Hub for Simulated {
 impl Simulated {
     async fn member(&self, secret: &Value, request: Request<Incoming>) -> Result<Answer, Status> {
         let world = &self.world;
+        let speed = world.options.speed;
         let endpoint = decoded(secret, "endpoint");
         let member = world.clusters.iter().find(|cluster| cluster.url() == endpoint.trim_end_matches('/')).cloned();
-        let Some(member) = member else { return Err(nobody_there(&endpoint).await) };
-        reach(&member.link, &member.addr.to_string()).await?;
+        let Some(member) = member else { return Err(nobody_there(&endpoint, speed).await) };
+        reach(&member.link, &member.addr.to_string(), speed).await?;
         let ca = decoded(secret, "ca.crt");
         if !ca.trim().is_empty() && ca.trim() != world.authority.pem().trim() {
             return Err(unknown_authority());
@@ -239,7 +245,7 @@ impl Simulated {
             tokio::time::sleep(latency).await;
         }
         let answer = api::answer_as(Arc::clone(world), Arc::clone(&member), user, request).await;
-        Ok(answer.map(|body| GatedBody::new(body, &member.link, LOST).boxed_unsync()))
+        Ok(answer.map(|body| GatedBody::new(body, &member.link, sped(LOST, speed)).boxed_unsync()))
     }
 }
 
@@ -268,7 +274,7 @@ fn handshake_timed_out() -> Status {
 }
 
 /// Ready when the member answers; else its silence, in the gateway's words and after its times.
-async fn reach(link: &Link, addr: &str) -> Result<(), Status> {
+async fn reach(link: &Link, addr: &str, speed: f64) -> Result<(), Status> {
     let mut states = link.subscribe();
     loop {
         let state = *states.borrow_and_update();
@@ -279,9 +285,9 @@ async fn reach(link: &Link, addr: &str) -> Result<(), Status> {
             }
             Some((Cut::Hang, since)) => {
                 // A connection that was in use is only given up after a while; a new one does not get that far.
-                let in_use = LOST.saturating_sub(since.elapsed());
+                let in_use = sped(LOST, speed).saturating_sub(since.elapsed());
                 let (wait, answer) = if in_use.is_zero() {
-                    (HANDSHAKE, handshake_timed_out())
+                    (sped(HANDSHAKE, speed), handshake_timed_out())
                 } else {
                     (in_use, Status::internal("http2: client connection lost"))
                 };
@@ -294,13 +300,13 @@ async fn reach(link: &Link, addr: &str) -> Result<(), Status> {
 }
 
 /// A joined cluster that is none of the estate's.
-async fn nobody_there(endpoint: &str) -> Status {
+async fn nobody_there(endpoint: &str, speed: f64) -> Status {
     let (authority, host) = address(endpoint);
     if host == "127.0.0.1" || host == "localhost" {
         refused(&authority)
     } else if host.parse::<std::net::IpAddr>().is_ok() {
         // Packets that nobody answers.
-        tokio::time::sleep(DIAL).await;
+        tokio::time::sleep(sped(DIAL, speed)).await;
         timed_out(&authority)
     } else {
         no_such_host(&host)

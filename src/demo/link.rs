@@ -159,11 +159,16 @@ pub(crate) struct Gated<S> {
     // One each: the two halves of a connection may be polled by different tasks.
     reading: Gate,
     writing: Gate,
+    /// Runs while the other side takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long the other side may take nothing before it is given up: one that never reads would hold on for ever.
+const STALLED: Duration = Duration::from_secs(60);
 
 impl<S> Gated<S> {
     pub(crate) fn new(stream: S, link: &Link) -> Self {
-        Self { stream, reading: Gate::new(link, None), writing: Gate::new(link, None) }
+        Self { stream, reading: Gate::new(link, None), writing: Gate::new(link, None), stalled: None }
     }
 }
 
@@ -177,7 +182,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Gated<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         std::task::ready!(self.writing.poll(cx))?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, buf) {
+            self.stalled = None;
+            return Poll::Ready(written);
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALLED)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::Error::from(io::ErrorKind::TimedOut)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -221,5 +231,20 @@ impl Body for GatedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_for_long_is_given_up() {
+        let (stream, _never_read) = tokio::io::duplex(16);
+        let mut gated = Gated::new(stream, &Link::new(Duration::ZERO));
+        let broken = gated.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!(broken.kind(), io::ErrorKind::TimedOut);
     }
 }

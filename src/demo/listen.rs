@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -18,6 +18,8 @@ use super::world::{Cluster, World};
 
 /// How long a client may take for its TLS handshake, and for sending a request's head.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// The largest head of a request, as Go has it: selectors can be long.
+const HEAD: u32 = 1024 * 1024;
 
 /// Serves one cluster for as long as the estate lives: listening, or refusing and hanging as its link says.
 pub(crate) async fn serve(
@@ -112,13 +114,20 @@ async fn connection(world: Arc<World>, cluster: Arc<Cluster>, stream: TcpStream,
     let _ = stream.set_nodelay(true);
     let stream = Gated::new(stream, &cluster.link);
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
+    let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let service = service_fn(move |request| {
         let (world, cluster) = (Arc::clone(&world), Arc::clone(&cluster));
         async move { Ok::<_, Infallible>(super::api::answer(world, cluster, request).await) }
     });
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE * 10);
-    server.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
     // A client that went away is no news.
-    let _ = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+    if two {
+        let mut server = http2::Builder::new(TokioExecutor::new());
+        server.timer(TokioTimer::new()).max_concurrent_streams(100).max_header_list_size(HEAD);
+        server.keep_alive_interval(HANDSHAKE).keep_alive_timeout(HANDSHAKE);
+        let _ = server.serve_connection(TokioIo::new(stream), service).await;
+    } else {
+        let mut server = http1::Builder::new();
+        server.timer(TokioTimer::new()).header_read_timeout(HANDSHAKE).max_buf_size(HEAD as usize);
+        let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    }
 }
