@@ -1,12 +1,25 @@
 //! The simulated estate's API, as kube's client, plain HTTP and (where it is there) kubectl meet it.
 #![cfg(feature = "demo")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "estate/apply.rs"]
+mod apply;
+#[path = "estate/bad_input.rs"]
+mod bad_input;
+#[path = "estate/gateway.rs"]
+mod gateway;
+#[path = "estate/kubectl.rs"]
+mod kubectl;
+#[path = "estate/size.rs"]
+mod size;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{AsyncBufReadExt, StreamExt, TryStreamExt};
 use http::Request;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use kube::api::{
     Api, ApiResource, AttachParams, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
@@ -51,6 +64,16 @@ fn code(error: kube::Error) -> u16 {
         kube::Error::Api(status) => status.code,
         other => panic!("no Status: {other}"),
     }
+}
+
+/// Waits for something to become so.
+async fn until<F: Future<Output = bool>>(mut so: impl FnMut() -> F) {
+    let becoming = async {
+        while !so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON * 3, becoming).await.expect("it never became so");
 }
 
 async fn get(client: &Client, path: &str) -> Result<Value, kube::Error> {
@@ -552,16 +575,4 @@ async fn a_scenario_of_ones_own_stands_in_the_estate() {
     assert_eq!(unknown.to_string(), "the estate does not serve ConfigMap of v7");
     let absent = Estate::start(options(&folder.path().join("absent"))).unwrap_err();
     assert!(absent.to_string().starts_with("cannot read"), "{absent}");
-}
-
-#[tokio::test]
-async fn what_is_too_much_is_refused() {
-    let estate = estate();
-    let client = estate.client(HUB).await.unwrap();
-    let maps: Api<ConfigMap> = Api::default_namespaced(client);
-    let large = maps.create(&PostParams::default(), &config_map("a", &"x".repeat(4 << 20))).await.unwrap_err();
-    assert_eq!(code(large), 413);
-    let taken = estate.url().replace("https://", "").parse().unwrap();
-    let second = Estate::start(Options { listen: taken, ..Options::default() }).unwrap_err();
-    assert!(second.to_string().contains("cannot listen on"), "{second}");
 }
