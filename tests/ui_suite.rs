@@ -3,6 +3,8 @@
 
 #[path = "ui/keys.rs"]
 mod keys;
+#[path = "ui/picture.rs"]
+mod picture;
 #[path = "ui/screens.rs"]
 mod screens;
 #[path = "ui/session.rs"]
