@@ -14,6 +14,7 @@ mod get;
 mod info;
 mod interrupt;
 mod items;
+mod join;
 mod logs;
 mod stdout;
 mod table;
@@ -82,6 +83,8 @@ async fn one_shot(global: args::Global, command: Command) -> Result<u8, Failure>
             Command::Up(up) => up::run(&global, up).await,
             Command::Approve(approve) => approve::run(&global, approve).await,
             Command::Delete(delete) => delete::run(&global, delete).await,
+            Command::Join(join) => join::join(&global, join).await,
+            Command::Detach(detach) => join::detach(&global, detach).await,
             Command::Logs(logs) => logs::run(&global, logs).await,
             Command::PortForward(forward) => forward::run(&global, forward).await,
             Command::Info => info::run(),

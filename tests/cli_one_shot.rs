@@ -10,6 +10,8 @@ mod exit_codes;
 mod forward;
 #[path = "cli/get.rs"]
 mod get;
+#[path = "cli/journey.rs"]
+mod journey;
 #[path = "cli/logs.rs"]
 mod logs;
 #[path = "support/scripted.rs"]

@@ -102,6 +102,10 @@ pub(super) enum Command {
     Approve(Approve),
     /// Delete an application, and with it what it made in every cluster
     Delete(Delete),
+    /// Join a cluster to the hub, by a kubeconfig that reaches it
+    Join(Join),
+    /// Detach a cluster that nothing is delivered to any more
+    Detach(Detach),
     /// Show or follow the logs of an application's pods, in every cluster
     Logs(Logs),
     /// Forward a local port to an application's service or pod, in any cluster
@@ -210,6 +214,34 @@ pub(super) struct Approve {
     /// Wait until the workflow has ended or waits again, at most so long
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "10m", value_parser = duration)]
     pub wait: Option<Duration>,
+}
+
+/// `lateen join`
+#[derive(Debug, Args)]
+pub(super) struct Join {
+    /// The kubeconfig that reaches the cluster
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig_of: PathBuf,
+    /// Its context to use instead of the current one
+    #[arg(long, value_name = "CONTEXT")]
+    pub context_of: Option<String>,
+    /// The name the cluster gets
+    #[arg(long, value_name = "NAME", value_parser = namespace)]
+    pub name: String,
+    /// A name for people
+    #[arg(long, value_name = "ALIAS")]
+    pub alias: Option<String>,
+    /// A label that topologies choose the cluster by; may be repeated
+    #[arg(long = "label", value_name = "K=V", value_parser = label)]
+    pub labels: Vec<(String, String)>,
+}
+
+/// `lateen detach`
+#[derive(Debug, Args)]
+pub(super) struct Detach {
+    /// The cluster
+    #[arg(value_parser = namespace)]
+    pub name: String,
 }
 
 /// `lateen logs`
@@ -383,13 +415,21 @@ fn speed(text: &str) -> Result<f64, String> {
     speed.ok_or_else(|| format!("\"{text}\" is no speed: 1 is real time, 20 is twenty times as fast"))
 }
 
+/// `region=eu`
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a label is KEY=VALUE".to_owned()),
+    }
+}
+
 /// A namespace's name, as Kubernetes takes it (RFC 1123): it becomes part of a path.
 pub(super) fn namespace(typed: &str) -> Result<String, String> {
     let fits = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
     if (1..=63).contains(&typed.len()) && typed.chars().all(fits) && !typed.starts_with('-') && !typed.ends_with('-') {
         Ok(typed.to_owned())
     } else {
-        Err("no namespace is called that: small letters, digits and - alone".to_owned())
+        Err("not a name: small letters, digits and - alone".to_owned())
     }
 }
 

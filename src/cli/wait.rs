@@ -20,6 +20,9 @@ use crate::{
     store::{Entry, Store},
 };
 
+/// Bytes of a reason that a line of progress has room for: `get app` has all of it.
+const REASON: usize = 160;
+
 /// How what is waited for stands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Went {
@@ -136,7 +139,11 @@ fn progress(entry: &Entry, store: &Store) -> String {
     }
     if let Some(reason) = &standing.reason {
         words.push_str(": ");
-        words.push_str(reason);
+        let short = reason.floor_char_boundary(REASON);
+        words.push_str(&reason[..short]);
+        if short < reason.len() {
+            words.push('…');
+        }
     }
     for place in &standing.clusters {
         if let Some(LinkState::Unreachable { reason, .. }) = store.link(&place.cluster) {

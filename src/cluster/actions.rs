@@ -25,10 +25,12 @@ mod apply;
 mod approve;
 mod attempt;
 mod delete;
+mod join;
 
 pub use apply::look;
 use attempt::Attempt;
 pub use delete::finalizers;
+pub use join::{Joining, detach, join};
 
 /// Sends after conflicts, the first one included.
 const SENDS: usize = 3;

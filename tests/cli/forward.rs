@@ -1,15 +1,13 @@
 //! `lateen port-forward` and `lateen demo --serve`.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
+    io::Read as _,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use lateen::demo::{Cut, MEMBER};
 
-use crate::stage::{Running, Stage, first_line, interrupt, refusal};
+use crate::stage::{Running, Stage, first_line, interrupt, page, refusal};
 
 #[test]
 fn port_forward_reaches_the_cluster_that_was_named() {
@@ -23,11 +21,7 @@ fn port_forward_reaches_the_cluster_that_was_named() {
     let mut running = Running(stage.command(command).stdout(Stdio::piped()).spawn().unwrap());
     let line = first_line(&mut running.0);
     let address = line.strip_prefix("Forwarding from ").and_then(|rest| rest.split(' ').next()).unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: hello\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = page(address);
     assert!(answer.contains("Welcome to Your New Foo Cluster!"), "{answer}");
     // The port is taken now, and whoever names it means it.
     let port = address.rsplit(':').next().unwrap();

@@ -25,18 +25,30 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// Of `verb` on an application; `body` is what is sent, `version` the `metadata.resourceVersion` it holds to.
+    /// Of `verb` on an application, as [`Attempt::of`] has it.
     pub(super) fn new(hub: &Hub, app: &AppKey, verb: &str, version: &str, body: &Value, audit: AuditSink<'a>) -> Self {
+        Self::of(hub, (LOCAL, "Application", &app.namespace, &app.name), verb, version, body, audit)
+    }
+
+    /// Of `verb` on an object (cluster, kind, namespace, name); `body` is what is sent, `version` the `metadata.resourceVersion` it holds to.
+    pub(super) fn of(
+        hub: &Hub,
+        (cluster, kind, namespace, name): (&str, &str, &str, &str),
+        verb: &str,
+        version: &str,
+        body: &Value,
+        audit: AuditSink<'a>,
+    ) -> Self {
         let line = AuditLine {
             id: format!("{:016x}", RandomState::new().build_hasher().finish()),
             time: Timestamp::now(),
             phase: AuditPhase::Intent,
             user: hub.user().to_owned(),
             hub: format!("{} ({})", hub.context(), hub.server()),
-            cluster: LOCAL.to_owned(),
-            kind: "Application".to_owned(),
-            namespace: app.namespace.to_string(),
-            name: app.name.to_string(),
+            cluster: cluster.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
             verb: verb.to_owned(),
             resource_version: version.to_owned(),
             patch: body.clone(),
