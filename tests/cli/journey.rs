@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use lateen::demo::Options;
 
-use crate::stage::{Running, Stage, first_line, page, refusal};
+use crate::stage::{Running, Stage, first_line, page, refusal, until_served};
 
 const FOO_ONLY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/helm-hello-foo.yaml");
 const BOTH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/helm-hello.yaml");
@@ -72,8 +72,8 @@ fn the_tutorial_is_played_from_a_bare_hub_to_nothing_left() {
     let told = stage.answer(&format!("up -f {changed} -y --wait=60s"));
     assert!(told.ends_with("waiting for approval at manual-approval\n"), "{told}");
     stage.answer("approve helm-hello -y --wait=60s");
-    let (_newer, address) = forward(&stage, "foo");
-    assert!(page(&address).contains("Welcome to Your Newer Foo Cluster!"));
+    // The forward that was open has moved on to the new pods.
+    until_served(&address, "Welcome to Your Newer Foo Cluster!");
 
     // Nothing is left behind.
     let told = stage.answer("delete helm-hello -y --wait=60s");

@@ -124,10 +124,22 @@ pub(crate) fn interrupt(child: &mut Child) -> Option<i32> {
 
 /// The page that is served behind a forwarded port.
 pub(crate) fn page(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: hello\r\nConnection: close\r\n\r\n").unwrap();
+    try_page(address).unwrap()
+}
+
+fn try_page(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: hello\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Asks a forwarded port until a text is served: the pods behind it are being replaced.
+pub(crate) fn until_served(address: &str, text: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !try_page(address).is_ok_and(|page| page.contains(text)) {
+        assert!(Instant::now() < deadline, "never served: {text}");
+    }
 }
