@@ -102,6 +102,25 @@ impl Terminal {
         self.shown.state().bytes
     }
 
+    /// How many bytes have come, and the screen with its colours.
+    pub(crate) fn look(&self) -> (u64, vt100::Screen) {
+        let state = self.shown.state();
+        (state.bytes, state.parser.screen().clone())
+    }
+
+    /// The same as soon as more bytes than `bytes` have come; nothing where none come until then.
+    pub(crate) fn look_after(&self, bytes: u64, until: Instant) -> Option<(u64, vt100::Screen)> {
+        let mut state = self.shown.state();
+        while state.bytes <= bytes {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.ended {
+                return None;
+            }
+            state = self.shown.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some((state.bytes, state.parser.screen().clone()))
+    }
+
     /// Waits until the screen is as `wanted` says, and answers it.
     ///
     /// # Panics
