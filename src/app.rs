@@ -188,7 +188,7 @@ impl App {
         let now = self.world.now;
         let notice = self.notice().map(|notice| notice.until);
         let layer = self.layers.last().and_then(|layer| layer.next_tick(now));
-        [self.viewports.next_tick, notice, layer].into_iter().flatten().min()
+        [self.viewports.next_tick, notice, layer, self.page().next_tick()].into_iter().flatten().min()
     }
 
     fn say(&mut self, level: Level, text: &str) {

@@ -44,6 +44,7 @@ pub struct Store {
     dirty: BTreeSet<AppKey>,
     interner: Interner,
     revision: u64,
+    keys_revision: u64,
 }
 
 /// An application with what was worked out of it.
@@ -170,6 +171,12 @@ impl Store {
         self.revision
     }
 
+    /// Counts up whenever an application or pod came, went, or changed hands: what lists keys alone is as it was
+    /// until then.
+    pub fn keys_revision(&self) -> u64 {
+        self.keys_revision
+    }
+
     fn take(&mut self, delta: Delta) -> bool {
         match delta {
             Delta::Upsert { scope, epoch, row } => self.upsert(scope, epoch, row),
@@ -243,6 +250,7 @@ impl Store {
             self.counts.add(standing.health);
             let waiting = approval::waiting(&row);
             self.applications.insert(key.clone(), Entry { row, standing, waiting, claims });
+            self.keys_revision += 1;
             self.adopt_anew(&key);
         }
         self.note_waiting(&key);
@@ -272,6 +280,7 @@ impl Store {
         if entry.owner == owner {
             return;
         }
+        self.keys_revision += 1;
         if let Some(before) = entry.owner.take() {
             self.owners.unlink(&before, pod);
             self.dirty.insert(before);
@@ -311,6 +320,7 @@ impl Store {
         ClusterEntry::slot(&mut self.clusters, &key.cluster).pods += 1;
         let owner = index::resolve(&row, &self.owners, &self.applications);
         self.pods.insert(key.clone(), PodEntry { row, owner: None, claims });
+        self.keys_revision += 1;
         self.set_owner(&key, owner);
         true
     }
@@ -382,6 +392,7 @@ impl Store {
 
     fn remove_application(&mut self, key: &AppKey) -> bool {
         let Some(entry) = self.applications.remove(key) else { return false };
+        self.keys_revision += 1;
         self.counts.take(entry.standing.health);
         self.waiting.remove(key);
         self.dirty.remove(key);
@@ -395,6 +406,7 @@ impl Store {
 
     fn remove_pod(&mut self, key: &PodKey) -> bool {
         let Some(entry) = self.pods.remove(key) else { return false };
+        self.keys_revision += 1;
         self.owners.unname_pod(key, &entry.row.owner);
         if let Some(owner) = entry.owner {
             self.owners.unlink(&owner, key);

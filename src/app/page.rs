@@ -8,6 +8,8 @@ pub mod forwards;
 pub mod logs;
 pub mod pods;
 
+use jiff::Timestamp;
+
 use crate::model::key::{AppKey, PodKey};
 
 use self::{
@@ -159,6 +161,11 @@ impl Page {
     /// Brings what is shown up to what is known.
     pub fn settle(&mut self, world: &World) {
         each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {});
+    }
+
+    /// When what is shown is to be brought up to what is known though nothing comes, if so.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        each!(self, table table => table.next_tick(), app _page => None, log _page => None)
     }
 
     /// Obeys a key.

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, fmt::Debug, hash::Hash};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::health::Health;
 
@@ -96,6 +96,11 @@ pub trait Rows {
     /// The keys of all rows of the namespace shown, in the order they have without sorting.
     fn keys(&self, world: &World) -> Vec<Self::Key>;
 
+    /// Counts up at least whenever `keys` would answer others.
+    fn keys_revision(&self, world: &World) -> u64 {
+        world.revision()
+    }
+
     /// One cell; empty when the row is gone meanwhile.
     fn cell(&self, world: &World, key: &Self::Key, column: usize) -> Cell;
 
@@ -182,12 +187,24 @@ pub struct Sort {
 /// What the list of visible rows was made from: it is made anew when this changes.
 #[derive(Clone, Debug, PartialEq)]
 struct Made {
+    /// That of the rows' contents where these choose or order them, else that of their keys.
     revision: u64,
+    asked: Asked,
+}
+
+/// What the operator asked to see.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
     namespace: Option<crate::model::key::Text>,
     filter: Filter,
     sort: Option<Sort>,
     only_not_ok: bool,
 }
+
+/// Up to so many rows, the list is made anew for every frame that needs it.
+const FEW: usize = 10_000;
+/// For more, the time between two that changes of the world cause, for each row; what the operator asks is done at once.
+const PAUSE_PER_ROW: SignedDuration = SignedDuration::from_micros(5);
 
 /// A table's own state.
 #[derive(Clone, Debug)]
@@ -203,6 +220,9 @@ pub struct Table<R: Rows> {
     sort: Option<Sort>,
     only_not_ok: bool,
     made: Option<Made>,
+    made_at: Timestamp,
+    /// When the list shall be made anew, where it waits for that.
+    due: Option<Timestamp>,
     /// First row on screen and rows that fit, as drawn last.
     offset: usize,
     height: usize,
@@ -221,6 +241,8 @@ impl<R: Rows> Table<R> {
             sort: None,
             only_not_ok: false,
             made: None,
+            made_at: Timestamp::UNIX_EPOCH,
+            due: None,
             offset: 0,
             height: 0,
         }
@@ -233,18 +255,32 @@ impl<R: Rows> Table<R> {
         self
     }
 
-    /// Brings the visible rows up to what the store knows; cheap when nothing changed.
+    /// Brings the visible rows up to what the store knows; cheap when nothing changed. A list of very many rows
+    /// follows the world at some distance ([`Table::next_tick`]), since it takes its time.
     pub fn settle(&mut self, world: &World) {
-        let made = Made {
-            revision: world.revision(),
+        let asked = Asked {
             namespace: world.namespace().cloned(),
             filter: self.filter.clone(),
             sort: self.sort,
             only_not_ok: self.only_not_ok,
         };
-        if self.made.as_ref() == Some(&made) {
-            return;
+        let by_content = !self.filter.is_empty() || self.sort.is_some() || self.only_not_ok;
+        let revision = if by_content { world.revision() } else { self.rows.keys_revision(world) };
+        if let Some(made) = self.made.as_ref().filter(|made| made.asked == asked) {
+            self.due = None;
+            if made.revision == revision {
+                return;
+            }
+            let pause = PAUSE_PER_ROW * i32::try_from(self.total).unwrap_or(i32::MAX);
+            let due = self.made_at.saturating_add(pause).unwrap_or(Timestamp::MAX);
+            if self.total > FEW && self.made_at <= world.now && world.now < due {
+                self.due = Some(due);
+                return;
+            }
         }
+        self.due = None;
+        self.made_at = world.now;
+        let made = Made { revision, asked };
         let mut keys = self.rows.keys(world);
         self.total = keys.len();
         let rows = &self.rows;
@@ -264,6 +300,11 @@ impl<R: Rows> Table<R> {
         self.visible = keys;
         self.made = Some(made);
         self.find_cursor();
+    }
+
+    /// When the list is to be made anew, if it waits for that.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        self.due
     }
 
     /// Puts the cursor on its object, or where it was when that is gone.
@@ -418,3 +459,6 @@ impl Ord for Ordered {
         if self.turned { order.reverse() } else { order }
     }
 }
+
+#[cfg(test)]
+mod tests;

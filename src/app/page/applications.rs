@@ -47,6 +47,10 @@ impl Rows for ApplicationRows {
         world.keys().filter(|key| shown.is_none_or(|shown| key.namespace == *shown)).cloned().collect()
     }
 
+    fn keys_revision(&self, world: &World) -> u64 {
+        world.store.keys_revision()
+    }
+
     fn cell(&self, world: &World, key: &AppKey, column: usize) -> Cell {
         let (Some(app), Some(standing)) = (world.app(key), world.standing(key)) else { return Cell::new() };
         match column {

@@ -71,6 +71,10 @@ impl Rows for PodRows {
         pods.map(|pod| pod.key.clone()).collect()
     }
 
+    fn keys_revision(&self, world: &World) -> u64 {
+        world.store.keys_revision()
+    }
+
     fn cell(&self, world: &World, key: &PodKey, column: usize) -> Cell {
         let Some(pod) = Self::pod(world, key) else { return Cell::new() };
         match column {
