@@ -31,6 +31,7 @@ mod asking;
 mod clusters;
 mod descriptors;
 mod interest;
+mod items;
 mod lines;
 mod link;
 mod member;
@@ -38,6 +39,7 @@ mod namespaces;
 mod pods;
 mod probe;
 mod proxy;
+mod pruned;
 mod release;
 mod watch;
 

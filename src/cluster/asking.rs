@@ -67,4 +67,17 @@ impl Asking {
         let _all = self.permits.all.acquire().await;
         request::get(&self.client, uri, accept, PAGE_BYTES, PAGE_DEADLINE).await
     }
+
+    /// The same, an object at a time; the answer is what surrounded them.
+    pub(crate) async fn list_each(
+        &mut self,
+        uri: &str,
+        accept: &str,
+        each: impl FnMut(&[u8]) + Send,
+    ) -> Result<Vec<u8>, Error> {
+        self.up().await;
+        let _cluster = self.permits.cluster.acquire().await;
+        let _all = self.permits.all.acquire().await;
+        request::list(&self.client, uri, accept, PAGE_BYTES, PAGE_DEADLINE, each).await
+    }
 }

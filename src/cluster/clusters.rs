@@ -84,7 +84,7 @@ async fn ask(asking: &mut Asking) -> Polled {
             .items
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|object| project::cluster(&read(object)?))
+            .filter_map(|object| project::cluster(&read(object.get().as_bytes())?))
             .map(|cluster| (cluster.id.clone(), cluster))
             .collect();
         clusters.entry(ClusterId::local()).or_insert_with(local);

@@ -61,7 +61,7 @@ async fn all(asking: &mut Asking) -> Vec<Text> {
         .items
         .unwrap_or_default()
         .into_iter()
-        .filter_map(|object| Meta::of(&read(object)?))
+        .filter_map(|object| Meta::of(&read(object.get().as_bytes())?))
         .map(|meta| meta.name)
         .collect();
     names.sort_unstable();

@@ -283,7 +283,9 @@ async fn list(asking: &mut Asking, path: &str, selector: &str) -> Result<Vec<Met
             Err(error) => return Err(error),
         };
         let page: List<'_> = request::decode(&bytes)?;
-        found.extend(page.items.unwrap_or_default().into_iter().filter_map(|object| Meta::of(&read(object)?)));
+        found.extend(
+            page.items.unwrap_or_default().into_iter().filter_map(|object| Meta::of(&read(object.get().as_bytes())?)),
+        );
         match page.metadata.next {
             Some(token) if !token.is_empty() => next = token,
             _ => return Ok(found),

@@ -11,7 +11,10 @@ use http_body_util::BodyExt;
 use kube::{Client, client::Body};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::error::{Class, Error};
+use super::{
+    error::{Class, Error},
+    items::Items,
+};
 
 /// The largest error text that is read.
 const ERROR_LIMIT: usize = 64 * 1024;
@@ -39,6 +42,25 @@ pub async fn get(client: &Client, uri: &str, accept: &str, limit: usize, deadlin
     within(deadline, async {
         let response = open(client, uri, accept, false).await?;
         collect(response.into_body(), limit).await
+    })
+    .await
+}
+
+/// A GET of a list: hands over each object's JSON as it comes, and answers what surrounded them, within `deadline`.
+/// At most `limit` bytes are read. What was handed over before an error stands for nothing.
+pub(crate) async fn list(
+    client: &Client,
+    uri: &str,
+    accept: &str,
+    limit: usize,
+    deadline: Duration,
+    mut each: impl FnMut(&[u8]),
+) -> Result<Vec<u8>, Error> {
+    within(deadline, async {
+        let mut items = Items::default();
+        let response = open(client, uri, accept, false).await?;
+        pieces(response.into_body(), limit, |piece| items.take(piece, &mut each)).await?;
+        Ok(items.envelope())
     })
     .await
 }
@@ -104,20 +126,28 @@ async fn send(client: &Client, request: Request<Body>) -> Result<Response<Body>,
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Bytes, Error> {
-    let mut stream = body.into_data_stream();
     let mut bytes = BytesMut::new();
+    pieces(body, limit, |piece| bytes.extend_from_slice(piece)).await?;
+    Ok(bytes.freeze())
+}
+
+/// Hands over an answer's body as it comes.
+async fn pieces(body: Body, limit: usize, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
+    let mut stream = body.into_data_stream();
+    let mut read = 0;
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| Error { sent: true, ..Error::from_kube(&error) })?;
-        if bytes.len() + chunk.len() > limit {
+        read += chunk.len();
+        if read > limit {
             return Err(Error {
                 class: Class::TooLarge,
                 message: format!("the answer is larger than {} MiB", limit / (1024 * 1024)),
                 sent: true,
             });
         }
-        bytes.extend_from_slice(&chunk);
+        each(&chunk);
     }
-    Ok(bytes.freeze())
+    Ok(())
 }
 
 fn unbuilt(error: &http::Error) -> Error {

@@ -13,6 +13,7 @@ use super::{
     asking::Asking,
     error::{Class, Error},
     jitter, lines,
+    pruned::Pruned,
     request::{self, escape},
     supervisor::Event,
 };
@@ -84,12 +85,11 @@ pub(crate) trait Projection: Send + 'static {
     }
 }
 
+/// A page without its objects.
 #[derive(Deserialize)]
-struct Page<'a> {
+struct Page {
     #[serde(default)]
     metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -199,22 +199,19 @@ impl<P: Projection> Watch<P> {
         let mut seen = 0;
         loop {
             let uri = self.list_uri(next.as_deref());
-            let bytes = match self.asking.list(&uri, request::JSON).await {
+            let mut changes = Vec::new();
+            let projection = &mut self.projection;
+            let each = |object: &[u8]| changes.extend(read(object).map(|object| projection.put(&object)));
+            let envelope = match self.asking.list_each(&uri, request::JSON, each).await {
                 Err(error) if error.class == Class::TooLarge && self.page > 1 => {
                     self.page = (self.page / 4).max(1);
                     continue;
                 }
                 other => other?,
             };
-            let page: Page<'_> = request::decode(&bytes)?;
-            let mut deltas = Vec::new();
-            for object in page.items.unwrap_or_default() {
-                let change = read(object).map_or(Change::Nothing, |object| self.projection.put(&object));
-                deltas.extend(self.delta(change));
-            }
-            for change in self.projection.settle(&mut self.asking).await {
-                deltas.extend(self.delta(change));
-            }
+            let page: Page = request::decode(&envelope)?;
+            changes.extend(self.projection.settle(&mut self.asking).await);
+            let deltas: Vec<Delta> = changes.into_iter().filter_map(|change| self.delta(change)).collect();
             seen += deltas.len();
             self.asking.feed.send_all(deltas);
             next = page.metadata.next.filter(|token| !token.is_empty());
@@ -295,7 +292,7 @@ impl<P: Projection> Watch<P> {
                 let body = serde_json::json!({"message": refusal.message}).to_string();
                 return Err(Error::from_answer(refusal.code, body.as_bytes()));
             }
-            let Some(object) = read(event.object) else { continue };
+            let Some(object) = read(event.object.get().as_bytes()) else { continue };
             if let Some(at) = object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
                 at.clone_into(version);
             }
@@ -405,8 +402,8 @@ impl<P: Projection> Watch<P> {
 }
 
 /// One object; what is nested deeper than the parser goes is nothing anybody can show.
-pub(crate) fn read(object: &RawValue) -> Option<Value> {
-    serde_json::from_str(object.get()).ok()
+pub(crate) fn read(object: &[u8]) -> Option<Value> {
+    serde_json::from_slice(object).ok().map(|Pruned(object)| object)
 }
 
 /// A duration within a fifth of the given one.
