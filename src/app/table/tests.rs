@@ -63,7 +63,7 @@ fn world() -> World {
 /// Something that can be seen changes, but no row comes or goes.
 fn change(world: &mut World, cluster: &str) {
     let cluster = ClusterId(Text::from(cluster));
-    world.store.apply(Delta::Link { cluster, state: LinkState::Connecting });
+    world.store.apply(Delta::Link { cluster, state: LinkState::Connecting { since: world.now } });
 }
 
 #[test]
