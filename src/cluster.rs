@@ -25,11 +25,13 @@ pub mod logs;
 pub mod project;
 pub mod request;
 pub mod supervisor;
+pub mod tree;
 
 mod applications;
 mod asking;
 mod clusters;
 mod descriptors;
+mod discovery;
 mod interest;
 mod items;
 mod lines;
@@ -41,6 +43,7 @@ mod probe;
 mod proxy;
 mod pruned;
 mod release;
+mod trackers;
 mod watch;
 
 pub use error::{Class, Error};

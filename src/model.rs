@@ -16,5 +16,7 @@ pub mod health;
 pub mod key;
 pub mod log;
 pub mod pod;
+pub mod resource;
 pub mod selector;
 pub mod text;
+pub mod tree;

@@ -57,6 +57,7 @@ fn draw_all(app: &App, paint: &mut Paint<'_>, area: Rect) -> Option<(u16, u16)> 
         Page::Forwards(list) => table::draw(app, paint, list, body),
         Page::Application(page) => page::application::draw(app, paint, page, body),
         Page::Logs(page) => page::logs::draw(app, paint, page, body),
+        Page::Tree(page) => page::tree::draw(app, paint, page, body),
     }
     let cursor = chrome::footer(app, paint, footer, body);
     let mut over = None;

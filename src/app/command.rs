@@ -15,6 +15,8 @@ pub enum Command {
     Pods(Option<String>),
     /// The open forwards.
     Forwards,
+    /// The tree of an application; without: of the one under the cursor.
+    Tree(Option<String>),
     /// The log of a pod, by name; without: of what is under the cursor.
     Logs(Option<String>),
     /// The keys.
@@ -101,6 +103,13 @@ pub const COMMANDS: &[Spec] = &[
         required: false,
         help: "the open forwards",
         read: |_| Command::Forwards,
+    },
+    Spec {
+        names: &["tree", "tr"],
+        argument: Argument::Application,
+        required: false,
+        help: "the tree of everything an application made",
+        read: Command::Tree,
     },
     Spec {
         names: &["logs", "log"],

@@ -43,6 +43,10 @@ pub enum Effect {
     FollowLog(StreamId, LogRequest),
     /// Stop following.
     StopLog(StreamId),
+    /// Look up what an application made, again and again; answers `Tree` when that has changed.
+    WatchTree(StreamId, AppKey),
+    /// Stop looking.
+    StopTree(StreamId),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

@@ -83,6 +83,14 @@ pub enum Action {
     Container,
     /// The previous container's log, or the running one's again.
     Previous,
+    /// The tree of an application.
+    Tree,
+    /// To the next thing that is not well.
+    NextBad,
+    /// Hide what hangs from a line; where nothing does, up to what it hangs from.
+    Fold,
+    /// Show what hangs from a line.
+    Unfold,
 }
 
 /// A key with its modifiers, as the table names it.
@@ -190,6 +198,8 @@ pub enum View {
     Logs,
     /// The open forwards.
     Forwards,
+    /// The tree of an application.
+    Tree,
 }
 
 impl View {
@@ -205,6 +215,7 @@ impl View {
             Self::Pods => "pods",
             Self::Logs => "logs",
             Self::Forwards => "forwards",
+            Self::Tree => "tree",
         }
     }
 
@@ -220,6 +231,7 @@ impl View {
             Self::Pods => &[Self::Pods, Self::Table, Self::Global],
             Self::Logs => &[Self::Logs, Self::Global],
             Self::Forwards => &[Self::Forwards, Self::Table, Self::Global],
+            Self::Tree => &[Self::Tree, Self::Global],
         }
     }
 }
@@ -320,9 +332,11 @@ fn defaults() -> Vec<Binding> {
             "forward",
             "forward a port to one of its services or pods",
         ),
+        line(V::Applications, &[Key::char('t')], A::Tree, "tree", "the tree of everything it made"),
         line(V::Application, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
         line(V::Application, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
         line(V::Application, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
+        line(V::Application, &[Key::char('t')], A::Tree, "tree", "the tree of everything it made"),
         line(V::Application, &[Key::plain(C::Enter)], A::Enter, "", "fold or unfold; of a pod: its log"),
         line(
             V::Application,
@@ -347,6 +361,14 @@ fn defaults() -> Vec<Binding> {
         line(V::Logs, &[Key::char('p')], A::Previous, "previous", "the log of the container before its last restart"),
         line(V::Forwards, &[Key::char('x'), Key::plain(C::Delete)], A::Stop, "stop", "stop the forward"),
         line(V::Forwards, &[Key::char('c')], A::Copy, "copy URL", "copy its URL"),
+        line(V::Tree, &[Key::char('n')], A::NextBad, "next bad", "to the next thing that is not ok"),
+        line(V::Tree, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
+        line(V::Tree, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
+        line(V::Tree, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
+        line(V::Tree, &[Key::plain(C::Enter)], A::Enter, "", "fold or unfold; of a pod: its log"),
+        line(V::Tree, &[Key::plain(C::Left)], A::Fold, "", "fold, or up to what it hangs from"),
+        line(V::Tree, &[Key::plain(C::Right)], A::Unfold, "", "unfold"),
+        line(V::Tree, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
         line(V::Table, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
         line(V::Table, &[Key::shift(C::Left)], A::SortLeft, "", "sort by the column to the left"),
         line(V::Table, &[Key::shift(C::Right)], A::SortRight, "", "sort by the column to the right"),

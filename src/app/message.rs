@@ -7,7 +7,9 @@ use crate::model::{
     action::Outcome,
     delta::Delta,
     forward::{ForwardState, ForwardTarget},
+    key::Text,
     log::LogEvent,
+    tree::Tree,
 };
 
 /// Names a piece of work that answers once. Counted up by the app; never reused.
@@ -30,6 +32,8 @@ pub enum Message {
     Forward(ForwardId, ForwardState),
     /// The targets that a picker asked for; clusters that could not be asked, with the reason.
     Targets(TaskId, Vec<ForwardTarget>, Vec<String>),
+    /// What was looked up of an application; or why it could not be.
+    Tree(StreamId, Result<Box<Tree>, Text>),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

@@ -7,6 +7,7 @@ pub mod clusters;
 pub mod forwards;
 pub mod logs;
 pub mod pods;
+pub mod tree;
 
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use crate::model::key::{AppKey, PodKey};
 
 use self::{
     application::ApplicationPage, applications::ApplicationRows, approvals::ApprovalRows, clusters::ClusterRows,
-    forwards::ForwardRows, logs::LogPage, pods::PodRows,
+    forwards::ForwardRows, logs::LogPage, pods::PodRows, tree::TreePage,
 };
 use super::{
     dialog::choose::Chooser,
@@ -43,6 +44,8 @@ pub enum Page {
     Logs(Box<LogPage>),
     /// The open forwards.
     Forwards(Table<ForwardRows>),
+    /// The tree of an application.
+    Tree(Box<TreePage>),
 }
 
 /// What a page or a layer wants done; it does nothing itself but to its own state.
@@ -111,7 +114,7 @@ impl Reaction {
 
 /// Delegates to whichever table a page holds.
 macro_rules! each {
-    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr) => {
+    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr, tree $tree:ident => $on_tree:expr) => {
         match $page {
             Page::Applications($table) => $on_table,
             Page::Approvals($table) => $on_table,
@@ -120,6 +123,7 @@ macro_rules! each {
             Page::Forwards($table) => $on_table,
             Page::Application($app) => $on_app,
             Page::Logs($log) => $on_log,
+            Page::Tree($tree) => $on_tree,
         }
     };
 }
@@ -155,12 +159,13 @@ impl Page {
             Self::Pods(_) => View::Pods,
             Self::Logs(_) => View::Logs,
             Self::Forwards(_) => View::Forwards,
+            Self::Tree(_) => View::Tree,
         }
     }
 
     /// Brings what is shown up to what is known.
     pub fn settle(&mut self, world: &World) {
-        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {});
+        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world));
     }
 
     /// When what is shown is to be brought up to what is known though nothing comes, if so.
@@ -178,28 +183,30 @@ impl Page {
             Self::Pods(table) => pods::on_action(table, action, world),
             Self::Logs(page) => page.on_action(action, world),
             Self::Forwards(table) => forwards::on_action(table, action, world),
+            Self::Tree(page) => page.on_action(action, world),
         }
     }
 
     /// The filter in force.
     pub fn filter(&self) -> &Filter {
-        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter())
+        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter(), tree page => page.filter())
     }
 
     /// Takes a filter as it is typed.
     pub fn set_filter(&mut self, raw: &str) {
-        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw));
+        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw), tree page => page.set_filter(raw));
     }
 
     /// Takes where the list was drawn.
     pub fn on_drawn(&mut self, offset: usize, height: usize) {
-        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height));
+        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height), tree page => page.on_drawn(offset, height));
     }
 
     /// The page comes into sight: again or for the first time.
     pub fn on_enter(&mut self, world: &mut World) -> Vec<Effect> {
         match self {
             Self::Logs(page) => page.on_enter(world),
+            Self::Tree(page) => page.on_enter(world),
             _ => Vec::new(),
         }
     }
@@ -208,6 +215,7 @@ impl Page {
     pub fn on_leave(&mut self) -> Vec<Effect> {
         match self {
             Self::Logs(page) => page.on_leave(),
+            Self::Tree(page) => page.on_leave(),
             _ => Vec::new(),
         }
     }

@@ -27,6 +27,7 @@ use super::{
         forwards,
         logs::{LogPage, choose_container},
         pods::PodRows,
+        tree::TreePage,
     },
     table::Table,
     world::Forward,
@@ -99,6 +100,10 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             with_app(app, &name, |app, key| app.open(Page::Pods(Table::new(PodRows { app: Some(key), cluster: None }))))
         }
         Command::Forwards => app.open_once(Page::forwards),
+        Command::Tree(Some(name)) => {
+            with_app(app, &name, |app, key| app.open(Page::Tree(Box::new(TreePage::new(key)))))
+        }
+        Command::Tree(None) => key_on_page(app, super::keymap::Action::Tree),
         Command::Logs(Some(name)) => {
             let pod = app.world.store.pods().find(|pod| *pod.key.name == *name).map(|pod| pod.key.clone());
             match pod {

@@ -26,6 +26,12 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Message::Tree(stream, answer) => {
+            if let Page::Tree(page) = app.pages.current_mut() {
+                page.on_tree(stream, answer);
+            }
+            Vec::new()
+        }
         Message::Forward(id, state) => perform::on_forward(app, id, state),
         Message::Targets(task, targets, notes) => {
             perform::on_targets(app, task, targets, notes);

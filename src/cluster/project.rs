@@ -7,6 +7,7 @@ mod labels;
 mod pod;
 mod pod_status;
 mod read;
+mod resource;
 mod spec;
 mod workflow;
 
@@ -24,6 +25,7 @@ use crate::model::{
 pub use labels::{Meta, OwnerRef, helm_release, pod_owner};
 pub use pod::pod;
 use read::Node;
+pub use resource::{by_table, has_rules, of_meta, resource};
 
 /// Annotation that pins the deployed spec to a published one.
 const PUBLISH_VERSION: &str = "app.oam.dev/publishVersion";

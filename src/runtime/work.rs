@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use super::{audit::Sink, clipboard::Clipboard, event_loop::Worker, session::Senders};
@@ -22,7 +22,7 @@ use crate::{
         effect::Effect,
         message::{ForwardId, Message, StreamId, TaskId},
     },
-    cluster::{Session, actions, forward, logs},
+    cluster::{Session, actions, forward, logs, tree::look_up},
     model::{
         action::{Action, Outcome},
         application::Placement,
@@ -30,6 +30,7 @@ use crate::{
         key::{AppKey, Text},
         log::{LogEvent, LogRequest},
         pod::Pod,
+        tree::{Tree, assemble},
     },
 };
 
@@ -39,6 +40,10 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LINES: usize = 1024;
 /// Lines told at once.
 const BATCH: usize = 512;
+/// Between looks at what an application made, while its tree is in sight; longer where a look takes long.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// How long a cluster may take to tell what is in it.
+const LOOK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long leaving waits for a write that is under way: its outcome belongs on record.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -50,6 +55,7 @@ pub struct Work {
     clipboard: Clipboard,
     forwards: HashMap<ForwardId, AbortHandle>,
     logs: HashMap<StreamId, AbortHandle>,
+    trees: HashMap<StreamId, AbortHandle>,
     writes: JoinSet<()>,
 }
 
@@ -57,7 +63,16 @@ impl Work {
     /// For one session; writes go on record with `audit`.
     pub fn new(session: Arc<Session>, tell: Senders, audit: Sink) -> Self {
         let clipboard = Clipboard::new(tell.control.clone());
-        Self { session, tell, audit, clipboard, forwards: HashMap::new(), logs: HashMap::new(), writes: JoinSet::new() }
+        Self {
+            session,
+            tell,
+            audit,
+            clipboard,
+            forwards: HashMap::new(),
+            logs: HashMap::new(),
+            trees: HashMap::new(),
+            writes: JoinSet::new(),
+        }
     }
 
     /// Waits for writes that are under way, so that their outcome is on record; false if one is not over in time.
@@ -159,6 +174,33 @@ impl Work {
         }));
         self.logs.insert(id, task.abort_handle());
     }
+
+    fn watch_tree(&mut self, id: StreamId, app: AppKey) {
+        let hub = self.session.hub().clone();
+        let messages = self.tell.messages.clone();
+        let broken = messages.clone();
+        let work = async move {
+            let mut told: Option<Result<Box<Tree>, Text>> = None;
+            loop {
+                let begun = Instant::now();
+                let answer = look_up(&hub, &app, LOOK_DEADLINE).await;
+                let took = begun.elapsed();
+                let answer = answer.map(|found| Box::new(assemble(&found))).map_err(|error| error.message.into());
+                // What has not changed need not be drawn.
+                if told.as_ref() != Some(&answer) {
+                    if messages.send(Message::Tree(id, answer.clone())).await.is_err() {
+                        return;
+                    }
+                    told = Some(answer);
+                }
+                sleep(LOOK_EVERY.max(took * 4)).await;
+            }
+        };
+        let task = tokio::spawn(guarded(work, move |reason| async move {
+            let _ = broken.send(Message::Tree(id, Err(reason))).await;
+        }));
+        self.trees.insert(id, task.abort_handle());
+    }
 }
 
 impl Worker for Work {
@@ -171,6 +213,12 @@ impl Worker for Work {
             Effect::FollowLog(id, request) => self.follow_log(id, request),
             Effect::StopLog(id) => {
                 if let Some(task) = self.logs.remove(&id) {
+                    task.abort();
+                }
+            }
+            Effect::WatchTree(id, app) => self.watch_tree(id, app),
+            Effect::StopTree(id) => {
+                if let Some(task) = self.trees.remove(&id) {
                     task.abort();
                 }
             }

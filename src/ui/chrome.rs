@@ -153,6 +153,14 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             application(app, &mut parts, &page.app);
             filtered(&mut parts, page.filter().raw(), page.only_not_ok());
         }
+        Page::Tree(page) => {
+            parts.push(Part::dim("tree · "));
+            parts.push(Part::Text(page.app.to_string(), Tone::Strong));
+            let (shown, all) = page.count();
+            let count = if shown == all { all.to_string() } else { format!("{shown}/{all}") };
+            parts.push(Part::dim(format!(" · {count} objects")));
+            filtered(&mut parts, page.filter().raw(), page.only_not_ok());
+        }
         Page::Logs(page) => {
             parts.push(Part::dim("logs · "));
             match (page.held(), page.has_ended()) {

@@ -2,3 +2,4 @@
 
 pub(super) mod application;
 pub(super) mod logs;
+pub(super) mod tree;

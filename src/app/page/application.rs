@@ -9,7 +9,7 @@ use crate::{
     app::{
         filter::{Filter, Tester},
         keymap::Action,
-        page::{Reaction, Wish},
+        page::{Page, Reaction, Wish, tree::TreePage},
         table::cell_text,
         world::World,
     },
@@ -214,6 +214,9 @@ impl ApplicationPage {
                 None => Wish::LogsOfApp(self.app.clone()),
             }),
             (Action::Forward, _) => Reaction::wish(Wish::Forward(self.app.clone(), pod)),
+            (Action::Tree, _) => {
+                Reaction::wish(Wish::Open(Box::new(Page::Tree(Box::new(TreePage::new(self.app.clone()))))))
+            }
             (Action::Copy, Some(key)) => Reaction::wish(Wish::Copy(key.name(&self.app))),
             _ => Reaction::ignored(),
         }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     app::{
         keymap::Action,
-        page::{Page, Reaction, Wish, application::ApplicationPage},
+        page::{Page, Reaction, Wish, application::ApplicationPage, tree::TreePage},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
@@ -196,6 +196,7 @@ pub fn on_action(table: &mut Table<ApplicationRows>, action: Action, _world: &Wo
         Action::Approve => Wish::Approve(key, None),
         Action::Logs => Wish::LogsOfApp(key),
         Action::Forward => Wish::Forward(key, None),
+        Action::Tree => Wish::Open(Box::new(Page::Tree(Box::new(TreePage::new(key))))),
         Action::Copy => Wish::Copy(key.to_string()),
         _ => return Reaction::ignored(),
     })

@@ -1,0 +1,269 @@
+//! What KubeVela itself applied for an application: its ResourceTrackers on the hub, packed or plain.
+//!
+//! A tracker of the application's own generation (or publish version) tells what is current, older ones what is left of
+//! older revisions, the root tracker what lives as long as the application. A default installation packs them by zstd.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::Read,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    error::{Class, Error},
+    hub::Hub,
+    request::{self, escape},
+};
+use crate::model::{
+    key::{AppKey, ClusterId, Text},
+    resource::{ResourceKey, Root, Tracked},
+};
+
+/// Bytes that an unpacked tracker may have: one that grows beyond is an accident or a bomb.
+const UNPACKED: u64 = 64 * 1024 * 1024;
+/// Bytes that a page of trackers may have.
+const PAGE: usize = 64 * 1024 * 1024;
+/// Where KubeVela says which published version an object belongs to.
+const PUBLISH_VERSION: &str = "app.oam.dev/publishVersion";
+
+/// What was applied, and what is to be said about how that was learnt.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Applied {
+    pub(crate) roots: Vec<Root>,
+    pub(crate) notes: Vec<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Tracker {
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    name: String,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    #[serde(rename = "type")]
+    kind: String,
+    application_generation: i64,
+    managed_resources: Option<Vec<Managed>>,
+    compression: Compression,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Compression {
+    #[serde(rename = "type")]
+    kind: String,
+    data: String,
+}
+
+/// One object that KubeVela applied. Its manifest is read over.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Managed {
+    api_version: String,
+    kind: String,
+    namespace: String,
+    name: String,
+    cluster: String,
+    component: String,
+    #[serde(rename = "trait")]
+    made_by_trait: String,
+    deleted: bool,
+}
+
+impl Managed {
+    fn root(&self, tracked: Tracked) -> Root {
+        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
+        Root {
+            key: ResourceKey {
+                cluster: ClusterId::named(&self.cluster),
+                group: group.into(),
+                kind: self.kind.as_str().into(),
+                namespace: self.namespace.as_str().into(),
+                name: self.name.as_str().into(),
+            },
+            version: version.into(),
+            component: self.component.as_str().into(),
+            made_by_trait: self.made_by_trait.as_str().into(),
+            tracked,
+        }
+    }
+}
+
+impl Tracker {
+    /// What it lists, unpacked.
+    fn managed(&self) -> Result<Vec<Managed>, String> {
+        if let Some(plain) = &self.spec.managed_resources {
+            return Ok(plain.clone());
+        }
+        let packed = &self.spec.compression;
+        if packed.kind.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bytes = STANDARD.decode(&packed.data).map_err(|error| format!("its data is not base64: {error}"))?;
+        match packed.kind.as_str() {
+            "gzip" => bounded(flate2::read::GzDecoder::new(bytes.as_slice())),
+            "zstd" => {
+                let decoder = ruzstd::decoding::StreamingDecoder::new(bytes.as_slice())
+                    .map_err(|error| format!("its zstd data cannot be unpacked: {error}"))?;
+                bounded(decoder)
+            }
+            other => Err(format!("packed by {other}, which is not known")),
+        }
+    }
+}
+
+/// Unpacks and reads, up to a bound.
+fn bounded(packed: impl Read) -> Result<Vec<Managed>, String> {
+    let mut text = Vec::new();
+    packed
+        .take(UNPACKED + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| format!("its data cannot be unpacked: {error}"))?;
+    if text.len() as u64 > UNPACKED {
+        return Err(format!("it unpacks to more than {} MiB", UNPACKED / (1024 * 1024)));
+    }
+    let list: Option<Vec<Managed>> =
+        serde_json::from_slice(&text).map_err(|error| format!("its content is not as expected: {error}"))?;
+    Ok(list.unwrap_or_default())
+}
+
+/// Joins an application's trackers: objects of the current revision and of the root, then those only an older one has.
+fn join(trackers: &[Tracker], generation: i64, publish_version: Option<&str>, uid: &str) -> Applied {
+    let mut applied = Applied::default();
+    let (mut current, mut older): (Vec<Managed>, Vec<Managed>) = (Vec::new(), Vec::new());
+    for tracker in trackers {
+        let owner = tracker.metadata.labels.get("app.oam.dev/uid").map_or("", String::as_str);
+        // Left over by an application of the same name that was deleted.
+        if !owner.is_empty() && !uid.is_empty() && owner != uid {
+            let note = format!("tracker {} belongs to another application of this name", tracker.metadata.name);
+            applied.notes.push(note.into());
+            continue;
+        }
+        let is_current = match tracker.spec.kind.as_str() {
+            "component-revision" => continue,
+            "root" => true,
+            _ => match publish_version {
+                Some(version) => tracker.metadata.annotations.get(PUBLISH_VERSION).is_some_and(|own| own == version),
+                None => tracker.spec.application_generation == generation,
+            },
+        };
+        match tracker.managed() {
+            Ok(managed) if is_current => current.extend(managed),
+            Ok(managed) => older.extend(managed),
+            Err(why) => applied.notes.push(format!("tracker {}: {why}", tracker.metadata.name).into()),
+        }
+    }
+    let mut seen: HashSet<ResourceKey> = HashSet::new();
+    let newest = current.iter().map(|managed| (managed, Tracked::Updated));
+    let left = older.iter().map(|managed| (managed, Tracked::Outdated));
+    for (managed, tracked) in newest.chain(left) {
+        let root = managed.root(tracked);
+        // One that the current revision deleted is not outdated either: it is on its way out.
+        if seen.insert(root.key.clone()) && !managed.deleted {
+            applied.roots.push(root);
+        }
+    }
+    applied
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct List {
+    items: Vec<Value>,
+    metadata: ListMeta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListMeta {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+/// Everything that KubeVela applied for an application: by its trackers; where they may not be listed by vela-prism's
+/// view of them, and at last by what the application's own status says.
+///
+/// # Errors
+/// Where the application cannot be read: then nothing is known.
+pub(crate) async fn applied(hub: &Hub, app: &AppKey, object: &Value, deadline: Duration) -> Result<Applied, Error> {
+    let selector = format!("app.oam.dev/name={},app.oam.dev/namespace={}", app.name, app.namespace);
+    let path = "/apis/core.oam.dev/v1beta1/resourcetrackers".to_owned();
+    let refused = match list(hub, &path, &selector, deadline).await {
+        Ok(trackers) => return Ok(of(&trackers, object)),
+        Err(error) if matches!(error.class, Class::Forbidden | Class::NotFound) => error,
+        Err(error) => return Err(error),
+    };
+    let path =
+        format!("/apis/prism.oam.dev/v1alpha1/namespaces/{}/applicationresourcetrackers", escape(&app.namespace));
+    let selector = format!("app.oam.dev/name={}", app.name);
+    let mut applied = match list(hub, &path, &selector, deadline).await {
+        Ok(trackers) => of(&trackers, object),
+        Err(_) => Applied { roots: by_status(object), notes: Vec::new() },
+    };
+    applied.notes.push(format!("roots by the application's own status: {}", refused.message).into());
+    Ok(applied)
+}
+
+fn of(trackers: &[Value], object: &Value) -> Applied {
+    let mut read = Vec::new();
+    let mut notes = Vec::new();
+    for tracker in trackers {
+        match Tracker::deserialize(tracker) {
+            Ok(tracker) => read.push(tracker),
+            Err(error) => notes.push(format!("a tracker is not as expected: {error}").into()),
+        }
+    }
+    let metadata = &object["metadata"];
+    let publish_version = metadata["annotations"][PUBLISH_VERSION].as_str();
+    let uid = metadata["uid"].as_str().unwrap_or_default();
+    let mut applied = join(&read, metadata["generation"].as_i64().unwrap_or_default(), publish_version, uid);
+    applied.notes.extend(notes);
+    applied
+}
+
+/// `status.appliedResources`, which lists what the current revision applied.
+fn by_status(object: &Value) -> Vec<Root> {
+    let listed = object["status"]["appliedResources"].as_array().into_iter().flatten();
+    listed
+        .filter_map(|one| Managed::deserialize(one).ok())
+        .filter(|managed| !managed.deleted && !managed.kind.is_empty())
+        .map(|managed| managed.root(Tracked::Updated))
+        .collect()
+}
+
+async fn list(hub: &Hub, path: &str, selector: &str, deadline: Duration) -> Result<Vec<Value>, Error> {
+    let mut items = Vec::new();
+    let mut next = String::new();
+    loop {
+        let mut uri = format!("{path}?limit=50&labelSelector={}", escape(selector));
+        if !next.is_empty() {
+            uri.push_str("&continue=");
+            uri.push_str(&escape(&next));
+        }
+        let bytes = request::get(&hub.client(), &uri, request::JSON, PAGE, deadline).await?;
+        let page: List = request::decode(&bytes)?;
+        items.extend(page.items);
+        match page.metadata.next {
+            Some(token) if !token.is_empty() => next = token,
+            _ => return Ok(items),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

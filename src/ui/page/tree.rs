@@ -1,0 +1,119 @@
+//! The tree of an application: its visible lines alone, however large the tree is.
+
+use ratatui::layout::Rect;
+
+use crate::{
+    app::{
+        App,
+        page::tree::{TreePage, cells},
+    },
+    model::tree::Node,
+    ui::{
+        paint::{Paint, Run, width},
+        table::scroll,
+        theme::Role,
+    },
+};
+
+/// Cells that a level indents by.
+const INDENT: u16 = 2;
+/// Cells kept for the age.
+const AGE: u16 = 5;
+
+/// Draws the tree, and beneath it what could not be asked.
+pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, area: Rect) {
+    let room = area.width.saturating_sub(2);
+    let Some(tree) = page.tree() else {
+        let why = page.failed().map_or_else(|| format!("looking up what {} made", page.app), ToString::to_string);
+        let style = paint.role(Role::Text);
+        for (line, y) in crate::ui::text::wrap(&why, usize::from(room)).iter().zip(area.y..area.bottom()) {
+            paint.text(area.x + 1, y, room, line, style);
+        }
+        return;
+    };
+    let gaps = gaps(page, usize::from(area.height) / 3);
+    let height = usize::from(area.height).saturating_sub(gaps.len());
+    let offset = scroll(page.offset(), page.at(), height, page.visible().len());
+    paint.viewports.offset = offset;
+    paint.viewports.height = height;
+    if page.visible().is_empty() {
+        let why = if tree.nodes.is_empty() {
+            format!("{} has made nothing yet", page.app)
+        } else {
+            "nothing here matches (esc takes the filter away)".to_owned()
+        };
+        let style = paint.role(Role::Text);
+        paint.text(area.x + 1, area.y, room, &why, style);
+    }
+    let on_screen: Vec<(usize, &Node)> = page
+        .visible()
+        .iter()
+        .skip(offset)
+        .take(height)
+        .filter_map(|line| Some((*line, tree.nodes.get(*line)?)))
+        .collect();
+    let rows: Vec<(Vec<Run>, Vec<Run>, Vec<Run>)> = on_screen
+        .iter()
+        .map(|(line, node)| {
+            let (label, told, age) = cells(node);
+            let mut runs = vec![(" ".repeat(usize::from(INDENT) * node.depth), paint.role(Role::Text))];
+            let fold = match (page.has_children(*line), page.is_folded(*line), paint.ascii()) {
+                (false, ..) => "  ",
+                (true, true, false) => "▸ ",
+                (true, false, false) => "▾ ",
+                (true, true, true) => "+ ",
+                (true, false, true) => "- ",
+            };
+            runs.push((fold.to_owned(), paint.role(Role::Dim)));
+            runs.extend(paint.runs(&label));
+            (runs, paint.runs(&told), paint.runs(&age))
+        })
+        .collect();
+    let widest = rows.iter().map(|(label, ..)| width(label)).max().unwrap_or_default();
+    let with_age = room >= 60;
+    let text = room.saturating_sub(if with_age { AGE + 1 } else { 0 });
+    // What is told needs at least a third.
+    let label_room = widest.min(text * 2 / 3);
+    for (((label, told, age), at), y) in rows.iter().zip(offset..).zip(area.y..area.bottom()) {
+        let over = (at == page.at()).then(|| paint.role(Role::Cursor));
+        if let Some(style) = over {
+            paint.style(Rect::new(area.x, y, area.width, 1), style);
+        }
+        let used = paint.put(
+            area.x + 1,
+            y,
+            label_room.max(width(label).min(if told.is_empty() { text } else { label_room })),
+            label,
+            over,
+        );
+        let from = label_room.max(used) + 2;
+        if from < text {
+            paint.put(area.x + 1 + from, y, text - from, told, over);
+        }
+        if with_age {
+            let indent = AGE.saturating_sub(width(age));
+            paint.put(area.x + 1 + room - AGE + indent, y, AGE - indent, age, over);
+        }
+    }
+    let style = paint.role(Role::Accent);
+    let first = area.bottom() - (gaps.len() as u16).min(area.height);
+    for (gap, y) in gaps.iter().zip(first..area.bottom()) {
+        paint.text(area.x + 1, y, room, gap, style);
+    }
+}
+
+/// What could not be asked, in at most so many lines.
+fn gaps(page: &TreePage, most: usize) -> Vec<String> {
+    let mut told: Vec<String> = page.failed().map(|why| format!("not up to date: {why}")).into_iter().collect();
+    let all = page.tree().map(|tree| tree.incomplete.as_slice()).unwrap_or_default();
+    told.extend(all.iter().map(|gap| match &gap.kind {
+        Some(kind) => format!("{} in {}: {}", kind, gap.cluster, gap.reason),
+        None => format!("{}: {}", gap.cluster, gap.reason),
+    }));
+    if told.len() > most.max(1) {
+        let more = told.len() + 1 - most.max(1);
+        told.truncate(most.max(1) - 1);
+        told.push(format!("and {more} more that could not be asked"));
+    }
+    told
+}
