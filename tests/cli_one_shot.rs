@@ -18,6 +18,8 @@ mod logs;
 mod scripted;
 #[path = "cli/stage.rs"]
 mod stage;
+#[path = "cli/tree.rs"]
+mod tree;
 #[path = "cli/watch.rs"]
 mod watch;
 #[path = "cli/writes.rs"]

@@ -9,3 +9,5 @@ mod picture;
 mod screens;
 #[path = "ui/session.rs"]
 mod session;
+#[path = "ui/tree.rs"]
+mod tree;

@@ -94,7 +94,7 @@ pub(super) enum AuditMode {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show applications, approvals, clusters or pods
+    /// Show applications, approvals, clusters, pods, or the tree of what an application made
     Get(Get),
     /// Apply Applications from a file: created, or changed by a three-way merge
     Up(Up),
@@ -159,6 +159,8 @@ pub(super) enum What {
     /// Pods of applications, in every cluster
     #[value(alias = "pod", alias = "po")]
     Pods,
+    /// Everything that an application made, in every cluster
+    Tree,
 }
 
 /// The form of an answer.

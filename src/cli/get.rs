@@ -12,6 +12,7 @@ use super::{
 use crate::model::key::Text;
 
 mod tables;
+mod tree;
 mod watch;
 
 use tables::Item;
@@ -32,6 +33,7 @@ pub(super) async fn run(global: &Global, get: Get) -> Result<u8, Failure> {
         What::Approvals => answer::<ApprovalItem>(view, &get, approvals).await,
         What::Clusters => answer::<ClusterItem>(view, &get, clusters).await,
         What::Pods => answer::<PodItem>(view, &get, pods).await,
+        What::Tree => tree::run(&get, &view).await,
     }
 }
 
@@ -45,6 +47,7 @@ async fn answer<T: Item>(mut view: View, get: &Get, collect: Collect<T>) -> Resu
             What::Approvals => "approvals: nothing waits",
             What::Clusters => "clusters",
             What::Pods => "pods of applications",
+            What::Tree => "objects",
         };
         let chosen = if get.selector.is_some() { " with these labels" } else { "" };
         stdout::note(&format!("no {what}{chosen}{place}"));

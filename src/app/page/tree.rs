@@ -347,15 +347,23 @@ impl TreePage {
     }
 }
 
-/// What a line says: its name, what it is told of, when it was made.
-pub fn cells(node: &Node) -> (Cell, Cell, Cell) {
+/// What a line says: its name, what it is told of, when it was made. Where room is short, a name that begins with that of
+/// the line above is told by its end behind the mark given, as that tells it from its neighbours.
+pub fn cells(tree: &Tree, node: &Node, short: Option<&str>) -> (Cell, Cell, Cell) {
     let tone = if matches!(node.own, Health::Ok | Health::Pending) { Tone::Dim } else { Tone::Health(node.own) };
     let mut label = vec![Part::Mark(node.health), Part::plain(" ")];
     match &node.what {
         What::Cluster(cluster) => label.push(Part::Text(cluster.to_string(), Tone::Strong)),
         What::Object(key) => {
             label.push(Part::dim(format!("{}/", key.kind)));
-            label.push(Part::plain(key.name.to_string()));
+            let above = node.parent.and_then(|parent| tree.nodes.get(parent)).map(|above| &above.what);
+            let end = match above {
+                Some(What::Object(above)) => {
+                    key.name.strip_prefix(&*above.name).filter(|end| !end.is_empty()).zip(short)
+                }
+                _ => None,
+            };
+            label.push(Part::plain(end.map_or_else(|| key.name.to_string(), |(end, mark)| format!("{mark}{end}"))));
         }
         What::Idle(key, count) => label.push(Part::dim(format!("{count} older {}s", key.kind))),
     }

@@ -7,7 +7,7 @@ use crate::{
         App,
         page::tree::{TreePage, cells},
     },
-    model::tree::Node,
+    model::tree::{Node, Tree},
     ui::{
         paint::{Paint, Run, width},
         table::scroll,
@@ -52,28 +52,17 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, ar
         .take(height)
         .filter_map(|line| Some((*line, tree.nodes.get(*line)?)))
         .collect();
-    let rows: Vec<(Vec<Run>, Vec<Run>, Vec<Run>)> = on_screen
-        .iter()
-        .map(|(line, node)| {
-            let (label, told, age) = cells(node);
-            let mut runs = vec![(" ".repeat(usize::from(INDENT) * node.depth), paint.role(Role::Text))];
-            let fold = match (page.has_children(*line), page.is_folded(*line), paint.ascii()) {
-                (false, ..) => "  ",
-                (true, true, false) => "▸ ",
-                (true, false, false) => "▾ ",
-                (true, true, true) => "+ ",
-                (true, false, true) => "- ",
-            };
-            runs.push((fold.to_owned(), paint.role(Role::Dim)));
-            runs.extend(paint.runs(&label));
-            (runs, paint.runs(&told), paint.runs(&age))
-        })
-        .collect();
-    let widest = rows.iter().map(|(label, ..)| width(label)).max().unwrap_or_default();
     let with_age = room >= 60;
     let text = room.saturating_sub(if with_age { AGE + 1 } else { 0 });
     // What is told needs at least a third.
-    let label_room = widest.min(text * 2 / 3);
+    let most = text * 2 / 3;
+    let mut rows = rows(paint, page, tree, &on_screen, None);
+    if rows.iter().any(|(label, ..)| width(label) > most) {
+        let mark = if paint.ascii() { ".." } else { "…" };
+        rows = self::rows(paint, page, tree, &on_screen, Some(mark));
+    }
+    let widest = rows.iter().map(|(label, ..)| width(label)).max().unwrap_or_default();
+    let label_room = widest.min(most);
     for (((label, told, age), at), y) in rows.iter().zip(offset..).zip(area.y..area.bottom()) {
         let over = (at == page.at()).then(|| paint.role(Role::Cursor));
         if let Some(style) = over {
@@ -100,6 +89,33 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, ar
     for (gap, y) in gaps.iter().zip(first..area.bottom()) {
         paint.text(area.x + 1, y, room, gap, style);
     }
+}
+
+/// Label, what is told, and age of the lines on screen.
+fn rows(
+    paint: &mut Paint<'_>,
+    page: &TreePage,
+    tree: &Tree,
+    on_screen: &[(usize, &Node)],
+    short: Option<&str>,
+) -> Vec<(Vec<Run>, Vec<Run>, Vec<Run>)> {
+    on_screen
+        .iter()
+        .map(|(line, node)| {
+            let (label, told, age) = cells(tree, node, short);
+            let mut runs = vec![(" ".repeat(usize::from(INDENT) * node.depth), paint.role(Role::Text))];
+            let fold = match (page.has_children(*line), page.is_folded(*line), paint.ascii()) {
+                (false, ..) => "  ",
+                (true, true, false) => "▸ ",
+                (true, false, false) => "▾ ",
+                (true, true, true) => "+ ",
+                (true, false, true) => "- ",
+            };
+            runs.push((fold.to_owned(), paint.role(Role::Dim)));
+            runs.extend(paint.runs(&label));
+            (runs, paint.runs(&told), paint.runs(&age))
+        })
+        .collect()
 }
 
 /// What could not be asked, in at most so many lines.
