@@ -1,5 +1,10 @@
 //! `lateen up` and `lateen delete` on an estate.
 
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::Stdio,
+};
+
 use lateen::demo::{Cut, MEMBER};
 use serde_json::{Value, json};
 
@@ -91,8 +96,21 @@ fn a_deletion_is_waited_for_and_tells_what_it_hangs_on() {
     assert_eq!(code, 4, "{text}");
     assert!(text.contains("is being deleted"), "{text}");
 
+    // Whoever waits while foo is away sees it go when foo is back.
+    let mut child =
+        stage.command("delete helm-hello -y --wait=60s").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("helm-hello: deleting") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it ended without waiting");
+    }
     stage.estate.restore(MEMBER).unwrap();
-    let told = stage.answer("delete helm-hello -y --wait=60s");
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{rest}");
+    let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(told, "default/helm-hello is being deleted already\ndefault/helm-hello: gone\n");
     let (code, text) = refusal(&stage.run("delete helm-hello -y"));
     assert_eq!(code, 1, "{text}");
