@@ -66,14 +66,14 @@ fn code(error: kube::Error) -> u16 {
     }
 }
 
-/// Waits for something to become so.
+/// Waits for something to become so; on a machine that is busy with other things for as long as it takes.
 async fn until<F: Future<Output = bool>>(mut so: impl FnMut() -> F) {
     let becoming = async {
         while !so().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(SOON * 3, becoming).await.expect("it never became so");
+    tokio::time::timeout(SOON * 12, becoming).await.expect("it never became so");
 }
 
 async fn get(client: &Client, path: &str) -> Result<Value, kube::Error> {
