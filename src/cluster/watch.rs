@@ -368,9 +368,10 @@ impl<P: Projection> Watch<P> {
         }
         self.state = Some(state.clone());
         let scope = self.question.scope.clone();
+        // First to who shows it: once the supervisor knows of every answer, all of them must have been told.
+        self.asking.feed.send(Delta::Asked { scope: scope.clone(), state: state.clone() });
         // The supervisor may be gone already, and this task is then about to be.
-        let _ = self.asking.events.send(Event::Scope(scope.clone(), state.clone()));
-        self.asking.feed.send(Delta::Asked { scope, state });
+        let _ = self.asking.events.send(Event::Scope(scope, state));
     }
 
     fn list_uri(&self, next: Option<&str>) -> String {
