@@ -5,7 +5,12 @@
 //! connection only by closing both: so the end of what the client says is withheld until the pod has answered, or has
 //! been silent for long.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
@@ -55,11 +60,36 @@ pub async fn run(
     };
     let local = listener.local_addr().unwrap_or(listen).to_string();
     let (chosen, backend) = watch::channel(None);
-    let broken = Arc::new(Notify::new());
+    let broken = Arc::new(Broken::default());
     tokio::join!(
         look(Resolver::new(client.clone(), target), chosen, Arc::clone(&broken), local, report),
         accept(listener, client, backend, broken),
     );
+}
+
+/// What connections tell of how they fared.
+#[derive(Default)]
+struct Broken {
+    /// One failed to open.
+    failed: Notify,
+    /// The newest was not permitted, which no other pod mends.
+    refusal: Mutex<Option<Error>>,
+}
+
+impl Broken {
+    fn fared(&self, error: Option<&Error>) {
+        let refusal = error.filter(|error| error.class == Class::Forbidden).cloned();
+        let mut known = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = known.is_some() != refusal.is_some();
+        *known = refusal;
+        if changed || error.is_some() {
+            self.failed.notify_one();
+        }
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The port asked for; if it is taken or not ours to open, one of those after it; else any free one.
@@ -87,7 +117,7 @@ async fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
 async fn look(
     mut resolver: Resolver,
     chosen: watch::Sender<Option<Backend>>,
-    broken: Arc<Notify>,
+    broken: Arc<Broken>,
     local: String,
     report: impl Fn(ForwardState),
 ) {
@@ -97,6 +127,10 @@ async fn look(
         let before = chosen.borrow().clone();
         let found = resolver.resolve(before.as_ref()).await;
         let (state, pause) = match &found {
+            Ok(_) if let Some(refusal) = broken.refusal() => {
+                let reason = refusal.message.as_str().into();
+                (ForwardState::Reconnecting { local: local.as_str().into(), reason }, LOOK_EVERY)
+            }
             Ok(backend) => {
                 let pod = backend.pod.as_str().into();
                 (ForwardState::Active { local: local.as_str().into(), pod }, LOOK_EVERY)
@@ -119,12 +153,12 @@ async fn look(
         tokio::select! {
             () = sleep(pause) => {}
             // A burst of failing connections asks once.
-            () = broken.notified() => sleep(Duration::from_millis(200)).await,
+            () = broken.failed.notified() => sleep(Duration::from_millis(200)).await,
         }
     }
 }
 
-async fn accept(listener: TcpListener, client: Client, backend: watch::Receiver<Option<Backend>>, broken: Arc<Notify>) {
+async fn accept(listener: TcpListener, client: Client, backend: watch::Receiver<Option<Backend>>, broken: Arc<Broken>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -153,7 +187,7 @@ async fn connect(
     socket: TcpStream,
     client: Client,
     mut backend: watch::Receiver<Option<Backend>>,
-    broken: Arc<Notify>,
+    broken: Arc<Broken>,
 ) -> Result<(), Error> {
     let nobody = || Error::new(Class::Unreachable, "no ready pod");
     let patience = timeout(OPEN, backend.wait_for(Option::is_some)).await;
@@ -161,15 +195,15 @@ async fn connect(
         return Err(nobody());
     };
     backend.mark_unchanged();
-    match pipe(&client, &first, socket).await {
+    match pipe(&client, &first, socket, &broken).await {
         Opened::Yes(result) => result,
+        Opened::No(_, error) if error.class == Class::Forbidden => Err(error),
         Opened::No(socket, error) => {
-            broken.notify_one();
             // The look may find that the pod is well after all, and then changes nothing.
             let _ = timeout(Duration::from_secs(3), backend.changed()).await;
             let next = backend.borrow().clone();
             let Some(next) = next else { return Err(error) };
-            match pipe(&client, &next, socket).await {
+            match pipe(&client, &next, socket, &broken).await {
                 Opened::Yes(result) => result,
                 Opened::No(_, error) => Err(error),
             }
@@ -182,13 +216,17 @@ enum Opened {
     No(TcpStream, Error),
 }
 
-async fn pipe(client: &Client, backend: &Backend, mut socket: TcpStream) -> Opened {
+async fn pipe(client: &Client, backend: &Backend, mut socket: TcpStream, broken: &Broken) -> Opened {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &backend.namespace);
-    let opened = timeout(OPEN, pods.portforward(&backend.pod, &[backend.port])).await;
+    let opened = match timeout(OPEN, pods.portforward(&backend.pod, &[backend.port])).await {
+        Ok(Ok(forwarder)) => Ok(forwarder),
+        Ok(Err(error)) => Err(Error::from_kube(&error)),
+        Err(_) => Err(Error::new(Class::TimedOut, "no answer within 10 s")),
+    };
+    broken.fared(opened.as_ref().err());
     let mut forwarder = match opened {
-        Ok(Ok(forwarder)) => forwarder,
-        Ok(Err(error)) => return Opened::No(socket, Error::from_kube(&error)),
-        Err(_) => return Opened::No(socket, Error::new(Class::TimedOut, "no answer within 10 s")),
+        Ok(forwarder) => forwarder,
+        Err(error) => return Opened::No(socket, error),
     };
     let (Some(mut pod), Some(refused)) = (forwarder.take_stream(backend.port), forwarder.take_error(backend.port))
     else {
