@@ -168,6 +168,13 @@ impl View {
                 ScopeState::Live | ScopeState::NotInstalled | ScopeState::Forbidden(_) => {}
             }
         }
+        // A cluster that was asked about and that the hub was not let tell of.
+        if let Some(asked) = cluster.filter(|asked| self.store.clusters().all(|entry| entry.id.as_str() != *asked)) {
+            let told = self.store.scopes().find(|(scope, _)| scope.query == Query::Clusters);
+            if let Some((_, ScopeState::Forbidden(reason) | ScopeState::Failing(reason))) = told {
+                found.push(Incomplete { cluster: asked.to_owned(), reason: format!("it is not known here: {reason}") });
+            }
+        }
         found.sort();
         found
     }

@@ -120,7 +120,7 @@ impl Rows for ClusterRows {
 }
 
 /// Why no other clusters are listed, where the hub does not tell of them.
-fn others_unknown(world: &World) -> Option<String> {
+pub(super) fn others_unknown(world: &World) -> Option<String> {
     let (_, state) = world.store.scopes().find(|(scope, _)| scope.query == Query::Clusters)?;
     match state {
         ScopeState::Forbidden(why) | ScopeState::Failing(why) => Some(format!("other clusters are not told of: {why}")),

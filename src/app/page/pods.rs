@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     app::{
         keymap::Action,
-        page::{Reaction, Wish},
+        page::{Reaction, Wish, clusters::others_unknown},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
@@ -104,7 +104,9 @@ impl Rows for PodRows {
 
     fn reason(&self, world: &World, key: &PodKey) -> Option<String> {
         let pod = Self::pod(world, key)?;
-        (pod.health != Health::Ok && !pod.message.is_empty()).then(|| pod.message.to_string())
+        let own = (pod.health != Health::Ok && !pod.message.is_empty()).then(|| pod.message.to_string());
+        // Where nothing is wrong with it: what is not among its neighbours, and why.
+        own.or_else(|| if self.cluster.is_none() { others_unknown(world) } else { None })
     }
 
     fn empty(&self, world: &World) -> String {

@@ -215,6 +215,8 @@ pub fn cells(world: &World, key: &AppKey, item: &Item) -> Vec<Cell> {
             let reason = match standing {
                 Some(place) if place.reason.is_some() => place.reason.as_deref().unwrap_or_default().to_owned(),
                 Some(place) if place.health == Health::Pending => "not deployed yet".to_owned(),
+                // Nobody looks there: what stands here is the hub's word alone.
+                _ if world.link(cluster).is_none() => clusters::others_unknown(world).unwrap_or_default(),
                 _ => String::new(),
             };
             vec![
