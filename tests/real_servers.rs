@@ -18,6 +18,10 @@ mod lateen;
 mod meddler;
 #[path = "real/reaching.rs"]
 mod reaching;
+#[path = "real/restarting.rs"]
+mod restarting;
+#[path = "real/roles.rs"]
+mod roles;
 #[path = "real/seeing.rs"]
 mod seeing;
 #[path = "real/servers.rs"]

@@ -14,6 +14,7 @@ use lateen::demo::controllers;
 use lateen::demo::gateway::aggregated::Gateway;
 use serde_json::json;
 
+use crate::lateen::lateen;
 use crate::servers::{Servers, applications, apply, apply_namespace, client, documents, eventually};
 
 /// How many times faster than the real ones the controllers are.
@@ -83,14 +84,47 @@ async fn join(hub: &Client, member: &Kubeconfig) {
     apply(hub, &secret).await;
 }
 
-/// The tutorial's application as a user delivers it, in a namespace that both clusters then have.
-pub(crate) async fn deliver(namespace: &str) -> Client {
+/// The tutorial's application, as a user delivers it.
+pub(crate) fn application() -> DynamicObject {
+    serde_json::from_value(documents("tests/real/helm-hello.yaml").remove(0)).unwrap()
+}
+
+/// Makes sure of a namespace in both clusters.
+pub(crate) async fn namespace_in_both(namespace: &str) {
     for cluster in ["hub", "foo"] {
         apply_namespace(&estate().client(cluster).await, namespace).await;
     }
-    let hub = estate().client("hub").await;
-    let application = documents("tests/real/helm-hello.yaml").remove(0);
-    let application: DynamicObject = serde_json::from_value(application).unwrap();
-    applications(&hub, namespace).create(&PostParams::default(), &application).await.unwrap();
-    hub
+}
+
+/// Waits until KubeVela says of the tutorial's application that it stands so.
+pub(crate) async fn reaches(hub: &Client, namespace: &str, phase: &str) {
+    let api = applications(hub, namespace);
+    eventually(&format!("helm-hello in {namespace} to be {phase}"), async || {
+        let found = api.get("helm-hello").await.ok()?;
+        (found.data["status"]["status"] == phase).then_some(())
+    })
+    .await;
+}
+
+/// The tutorial delivered to both clusters in the namespace `team-a`, once for all tests that look at it.
+pub(crate) fn delivered() -> &'static Servers {
+    static DELIVERED: OnceLock<()> = OnceLock::new();
+    DELIVERED.get_or_init(|| {
+        // A test's own runtime ends with the test.
+        let deliver = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let namespace = "team-a";
+                namespace_in_both(namespace).await;
+                let hub = estate().client("hub").await;
+                applications(&hub, namespace).create(&PostParams::default(), &application()).await.unwrap();
+                reaches(&hub, namespace, "workflowSuspending").await;
+                let answer = lateen(&estate().kubeconfig("hub"), &["approve", "helm-hello", "-n", namespace, "-y"]);
+                assert_eq!(answer.code, Some(0), "{answer:?}");
+                reaches(&hub, namespace, "running").await;
+            });
+        };
+        thread::scope(|scope| scope.spawn(deliver).join().unwrap());
+    });
+    estate()
 }

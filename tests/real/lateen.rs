@@ -1,6 +1,6 @@
 //! The lateen binary, run as a script runs it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -30,6 +30,11 @@ impl Answer {
     }
 }
 
+/// An empty home.
+pub(crate) fn home() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
 /// lateen with nothing of the user's around: no kubeconfig but the one given, an empty home.
 fn command(kubeconfig: &Path, arguments: &[&str], home: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lateen"));
@@ -39,7 +44,7 @@ fn command(kubeconfig: &Path, arguments: &[&str], home: &TempDir) -> Command {
 
 /// Runs lateen to its end.
 pub(crate) fn lateen(kubeconfig: &Path, arguments: &[&str]) -> Answer {
-    let home = tempfile::tempdir().unwrap();
+    let home = home();
     let Output { status, stdout, stderr } = command(kubeconfig, arguments, &home).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Answer { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
@@ -49,6 +54,7 @@ pub(crate) fn lateen(kubeconfig: &Path, arguments: &[&str]) -> Answer {
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
+    said: Option<Receiver<String>>,
     _home: TempDir,
 }
 
@@ -62,12 +68,19 @@ impl Drop for Running {
 impl Running {
     /// Starts lateen; what it says on stderr is the test's.
     pub(crate) fn start(kubeconfig: &Path, arguments: &[&str]) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = home();
         let mut child = command(kubeconfig, arguments, &home).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (send, lines) = channel();
-        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Self { child, lines, _home: home }
+        let lines = lines(child.stdout.take().unwrap());
+        Self { child, lines, said: None, _home: home }
+    }
+
+    /// Starts lateen, and listens to its stderr too.
+    pub(crate) fn start_telling(kubeconfig: &Path, arguments: &[&str]) -> Self {
+        let home = home();
+        let mut command = command(kubeconfig, arguments, &home);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (said, lines) = (lines(child.stderr.take().unwrap()), lines(child.stdout.take().unwrap()));
+        Self { child, lines, said: Some(said), _home: home }
     }
 
     /// The next line of its answer.
@@ -77,4 +90,19 @@ impl Running {
     pub(crate) fn line(&mut self) -> String {
         self.lines.recv_timeout(Duration::from_secs(30)).unwrap()
     }
+
+    /// The next line of what it says about its answer, for one started by [`Running::start_telling`].
+    ///
+    /// # Panics
+    /// Where none comes within half a minute.
+    pub(crate) fn said(&mut self) -> String {
+        self.said.as_ref().unwrap().recv_timeout(Duration::from_secs(30)).unwrap()
+    }
+}
+
+/// Lines as they come.
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, lines) = channel();
+    thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    lines
 }

@@ -1,5 +1,5 @@
-//! Somebody else at work: a proxy to an API server that changes things there just before a write of lateen's arrives, in
-//! the moment between its last look and its write that nobody can hit from outside.
+//! Somebody else at work: a proxy to an API server that changes things there just before a request of lateen's arrives,
+//! in the moment between its last look and its write, or between two pages, that nobody can hit from outside.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use http::request::Parts;
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -19,12 +20,13 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::servers::servers;
+use crate::servers::{Servers, servers};
 
 /// The proxy. It has a thread of its own, since a test waits for lateen on its own, and ends with the value.
 pub(crate) struct Meddler {
     folder: TempDir,
     writes: Arc<Mutex<Vec<String>>>,
+    answers: Arc<Mutex<Vec<u16>>>,
     _end: oneshot::Sender<()>,
 }
 
@@ -35,10 +37,19 @@ impl Meddler {
     where
         M: AsyncFn(Client, usize) + Send + 'static,
     {
+        Self::before(servers(), cluster, is_write, before_write)
+    }
+
+    /// The same for requests of another kind.
+    pub(crate) fn before<M>(servers: &'static Servers, cluster: &'static str, which: Which, meddle: M) -> Self
+    where
+        M: AsyncFn(Client, usize) + Send + 'static,
+    {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
         let writes = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&writes);
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let seen = (Arc::clone(&writes), Arc::clone(&answers));
         let (end, ended) = oneshot::channel();
         let (ready, listening) = std::sync::mpsc::channel();
         thread::spawn(move || {
@@ -47,9 +58,9 @@ impl Meddler {
             tasks.block_on(&runtime, async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 ready.send(listener.local_addr().unwrap()).unwrap();
-                let client = servers().client(cluster).await;
+                let client = servers.client(cluster).await;
                 tokio::select! {
-                    () = serve(listener, client, Rc::new(before_write), seen) => {}
+                    () = serve(listener, client, which, Rc::new(meddle), seen) => {}
                     _ = ended => {}
                 }
             });
@@ -62,7 +73,7 @@ impl Meddler {
              contexts: [{{name: {cluster}, context: {{cluster: {cluster}, user: nobody, namespace: default}}}}]\n"
         );
         fs::write(kubeconfig, text).unwrap();
-        Self { folder, writes, _end: end }
+        Self { folder, writes, answers, _end: end }
     }
 
     /// The kubeconfig that leads through the proxy, as an administrator.
@@ -70,21 +81,36 @@ impl Meddler {
         self.folder.path().join("kubeconfig")
     }
 
-    /// Every write that came, as `METHOD path?query content-type body`.
+    /// The statuses that they were answered with.
+    pub(crate) fn answers(&self) -> Vec<u16> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every such request that came, as `METHOD path?query content-type body`.
     pub(crate) fn writes(&self) -> Vec<String> {
         self.writes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-async fn serve<M>(listener: TcpListener, client: Client, before_write: Rc<M>, writes: Arc<Mutex<Vec<String>>>)
+/// Which requests are meddled with.
+pub(crate) type Which = fn(&Parts) -> bool;
+
+/// Authorization reviews are questions, although they are posted.
+fn is_write(head: &Parts) -> bool {
+    head.method != Method::GET && !head.uri.path().contains("authorization.k8s.io")
+}
+
+type Seen = (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<u16>>>);
+
+async fn serve<M>(listener: TcpListener, client: Client, which: Which, meddle: Rc<M>, seen: Seen)
 where
     M: AsyncFn(Client, usize) + 'static,
 {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let (client, before_write, writes) = (client.clone(), Rc::clone(&before_write), Arc::clone(&writes));
+        let (client, meddle, seen) = (client.clone(), Rc::clone(&meddle), seen.clone());
         tokio::task::spawn_local(async move {
-            let pass_on = service_fn(async |request| pass_on(request, &client, &*before_write, &writes).await);
+            let pass_on = service_fn(async |request| pass_on(request, &client, which, &*meddle, &seen).await);
             // A connection that lateen drops is no failure of the test.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), pass_on).await;
         });
@@ -94,16 +120,17 @@ where
 async fn pass_on<M>(
     request: Request<Incoming>,
     client: &Client,
-    before_write: &M,
-    writes: &Mutex<Vec<String>>,
+    which: Which,
+    meddle: &M,
+    (writes, answers): &Seen,
 ) -> Result<Response<Body>, Box<dyn std::error::Error + Send + Sync>>
 where
     M: AsyncFn(Client, usize),
 {
     let (mut head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    // Authorization reviews are questions, although they are posted.
-    if head.method != Method::GET && !head.uri.path().contains("authorization.k8s.io") {
+    let meddled = which(&head);
+    if meddled {
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("-");
         let write = format!("{} {} {kind} {}", head.method, head.uri, String::from_utf8_lossy(&body));
         let number = {
@@ -111,8 +138,12 @@ where
             writes.push(write);
             writes.len()
         };
-        before_write(client.clone(), number).await;
+        meddle(client.clone(), number).await;
     }
     head.headers.remove(header::HOST);
-    Ok(client.send(Request::from_parts(head, Body::from(body.to_vec()))).await?)
+    let answer = client.send(Request::from_parts(head, Body::from(body.to_vec()))).await?;
+    if meddled {
+        answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer.status().as_u16());
+    }
+    Ok(answer)
 }

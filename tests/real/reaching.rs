@@ -6,9 +6,16 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{AttachParams, ListParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use crate::captures::capture;
+use crate::estate::delivered;
 use crate::lateen::Running;
-use crate::servers::servers;
+use crate::servers::{Servers, servers};
 use crate::workload::deploy;
 
 #[tokio::test]
@@ -19,8 +26,22 @@ async fn a_forward_reaches_the_pod_again_and_again() {
     capture("web-hello-unhealthy").load(&client, namespace).await;
     deploy(&client, namespace, "web", Some("web-hello")).await;
 
-    // Every pod's port leads here.
-    let pod = TcpListener::bind(("127.0.0.1", servers().pod_port())).unwrap();
+    answer_pods(servers());
+    let arguments = ["port-forward", "web-hello", "0:80", "-n", namespace, "--cluster", "local"];
+    use_forward(servers(), &arguments);
+}
+
+#[test]
+#[ignore = "needs etcd and kube-apiserver: run by .ci/run"]
+fn a_forward_reaches_a_pod_of_another_cluster_through_the_gateway() {
+    answer_pods(delivered());
+    let arguments = ["port-forward", "helm-hello", "0:80", "-n", "team-a", "--cluster", "foo"];
+    use_forward(delivered(), &arguments);
+}
+
+/// Answers where every pod's port of these servers leads.
+fn answer_pods(servers: &Servers) {
+    let pod = TcpListener::bind(("127.0.0.1", servers.pod_port())).unwrap();
     thread::spawn(move || {
         for connection in pod.incoming() {
             let mut connection = connection.unwrap();
@@ -31,9 +52,10 @@ async fn a_forward_reaches_the_pod_again_and_again() {
             connection.write_all(&question).unwrap();
         }
     });
+}
 
-    let arguments = ["port-forward", "web-hello", "0:80", "-n", namespace, "--cluster", "local"];
-    let mut forward = Running::start(&servers().kubeconfig("hub"), &arguments);
+fn use_forward(servers: &Servers, arguments: &[&str]) {
+    let mut forward = Running::start(&servers.kubeconfig("hub"), arguments);
     let line = forward.line();
     let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
     for name in ["Alice", "Berta", "Carol"] {
@@ -71,4 +93,46 @@ async fn a_log_is_followed_as_it_is_written() {
         assert!(line.contains("größer, 日本"), "{line:?}");
         assert!(!line.contains("\u{1b}[2J"), "an escape that clears the screen is not passed on: {line:?}");
     }
+}
+
+#[test]
+#[ignore = "needs etcd and kube-apiserver: run by .ci/run"]
+fn a_log_of_another_cluster_is_followed_through_the_gateway() {
+    let servers = delivered();
+    let mut log = OpenOptions::new().append(true).open(servers.pod_log()).unwrap();
+    let mut say = |text: &str| writeln!(log, "{} stdout F {text}", jiff::Timestamp::now()).unwrap();
+    say("said before");
+    let arguments = ["logs", "helm-hello", "-n", "team-a", "--cluster", "foo", "-f"];
+    let mut logs = Running::start(&servers.kubeconfig("hub"), &arguments);
+    for wanted in ["said before", "said after"] {
+        for _pod in 0..2 {
+            let line = logs.line();
+            assert!(line.contains(wanted) && line.contains("foo"), "{line}");
+        }
+        if wanted == "said before" {
+            say("said after");
+        }
+    }
+}
+
+/// What lateen's shell will stand on.
+#[tokio::test]
+#[ignore = "needs etcd and kube-apiserver: run by .ci/run"]
+async fn a_command_is_executed_in_a_pod_of_another_cluster_through_the_gateway() {
+    let kubeconfig = Kubeconfig::read_from(delivered().kubeconfig("hub")).unwrap();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let path = format!("{}apis/cluster.core.oam.dev/v1alpha1/clustergateways/foo/proxy", config.cluster_url);
+    config.cluster_url = path.parse().unwrap();
+    let pods: Api<Pod> = Api::namespaced(Client::try_from(config).unwrap(), "team-a");
+    let pod = pods.list(&ListParams::default()).await.unwrap().items.remove(0).metadata.name.unwrap();
+    let command = ["sh", "-c", "read name; echo hello, $name; echo careful >&2"];
+    let attach = AttachParams::default().stdin(true).stdout(true).stderr(true);
+    let mut process = pods.exec(&pod, command, &attach).await.unwrap();
+    process.stdin().unwrap().write_all(b"Alice\n").await.unwrap();
+    let (mut said, mut warned) = (String::new(), String::new());
+    let (mut stdout, mut stderr) = (process.stdout().unwrap(), process.stderr().unwrap());
+    let status = process.take_status().unwrap();
+    tokio::try_join!(stdout.read_to_string(&mut said), stderr.read_to_string(&mut warned)).unwrap();
+    assert_eq!((&*said, &*warned), ("hello, Alice\n", "careful\n"));
+    assert_eq!(status.await.unwrap().status.as_deref(), Some("Success"));
 }

@@ -80,6 +80,37 @@ impl Servers {
         });
     }
 
+    /// Stops programs, by the names of their files in `pids`; returns when they have ended.
+    pub(crate) fn stop(&self, programs: &[&str]) {
+        let script = project().join("tests/real/down.sh");
+        assert!(Command::new(script).arg(&self.folder).args(programs).status().unwrap().success());
+    }
+
+    /// Starts again what was stopped, on the same ports with the same data; returns when it is ready.
+    pub(crate) fn start_again(&self, arguments: &[&str]) {
+        let mut up = Command::new(project().join("tests/real/up.sh"));
+        let up = up.args(arguments).arg(&self.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        assert!(up.status().unwrap().success());
+    }
+
+    /// Makes etcd forget everything but the newest state of each object.
+    pub(crate) fn compact(&self) {
+        let ask = |path: &str, body: &Value| -> Value {
+            let url = format!("http://127.0.0.1:{}{path}", self.port("etcd"));
+            let answer = Command::new("curl").args(["-sSf", "-d", &body.to_string(), &url]).output().unwrap();
+            assert!(answer.status.success(), "{answer:?}");
+            serde_json::from_slice(&answer.stdout).unwrap()
+        };
+        let newest = ask("/v3/kv/range", &json!({"key": "AA=="}));
+        ask("/v3/kv/compaction", &json!({"revision": newest["header"]["revision"], "physical": true}));
+    }
+
+    fn port(&self, name: &str) -> u16 {
+        let ports = fs::read_to_string(self.folder.join("ports")).unwrap();
+        let port = ports.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        port.unwrap().parse().unwrap()
+    }
+
     /// The kubeconfig of `hub` or `foo`; its current context is an administrator's.
     pub(crate) fn kubeconfig(&self, cluster: &str) -> PathBuf {
         self.folder.join(format!("{cluster}.kubeconfig"))
@@ -92,8 +123,7 @@ impl Servers {
 
     /// The port on 127.0.0.1 that every port-forward to a pod reaches.
     pub(crate) fn pod_port(&self) -> u16 {
-        let ports = fs::read_to_string(self.folder.join("ports")).unwrap();
-        ports.lines().find_map(|line| line.strip_prefix("pod=")).unwrap().parse().unwrap()
+        self.port("pod")
     }
 
     /// A client with every permission; it belongs to the runtime that it is made on.

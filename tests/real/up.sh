@@ -5,7 +5,8 @@
 #
 #   tests/real/up.sh FOLDER          starts what does not run yet and returns; tests/real/down.sh FOLDER stops it
 #   tests/real/up.sh --hold FOLDER   the same, then waits until its stdin ends, stops all and removes FOLDER
-#   tests/real/up.sh --bare …        of the hub the API server alone, and no foo: for what is stopped and started again
+#   tests/real/up.sh --bare …        of the hub the API server alone, and no foo: for what is stopped and started again.
+#                                    It keeps no snapshots to list from, so that what etcd forgets is forgotten
 #
 # The programs are taken from $KUBEBUILDER_ASSETS, else target/testbed/bin (tests/real/build.sh makes them). Needs
 # openssl and curl. FOLDER holds everything that is made:
@@ -132,7 +133,9 @@ YAML
 cluster() { # name port service-range pod-range
   local name=$1 port=$2 config=$state/$1.kubeconfig
   (umask 077 && kubeconfig "$name" "$port" >"$config")
-  start "apiserver-$name" "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd" --etcd-prefix="/$name" \
+  local features=()
+  if $bare; then features=(--feature-gates=ListFromCacheSnapshot=false); fi
+  start "apiserver-$name" "$bin/kube-apiserver" "${features[@]}" --etcd-servers="http://127.0.0.1:$etcd" --etcd-prefix="/$name" \
     --bind-address=127.0.0.1 --secure-port="$port" --advertise-address=10.255.255.1 --endpoint-reconciler-type=none \
     --authorization-mode=RBAC --client-ca-file="$pki/ca.crt" --token-auth-file="$pki/tokens.csv" \
     --tls-cert-file="$pki/server.crt" --tls-private-key-file="$pki/server.key" --service-cluster-ip-range="$3" \
