@@ -108,7 +108,9 @@ fn every_view_says_what_it_may_not_see() {
         screen.contains("hello-hello-kubernetes:80")
             && screen.contains("foo: not permitted: needs get on clustergateways/proxy")
     });
+    // Escape and ctrl-c in one breath would be one key, alt-ctrl-c.
     terminal.keys("\x1b");
+    terminal.wait("the question is gone", |screen| !screen.contains("forward to which port"));
     terminal.keys("\x03");
     assert!(terminal.end().success());
 }
