@@ -170,7 +170,7 @@ impl Page {
 
     /// When what is shown is to be brought up to what is known though nothing comes, if so.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        each!(self, table table => table.next_tick(), app _page => None, log _page => None)
+        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None)
     }
 
     /// Obeys a key.
