@@ -3,6 +3,11 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "estate/captured_answers.rs"]
+mod captured_answers;
+#[path = "estate/captured_states.rs"]
+mod captured_states;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -128,7 +133,7 @@ fn captured(yaml: &str) -> Value {
 
 /// The events of the captured delivery.
 fn delivery() -> Vec<Value> {
-    include_str!("fixtures/estate/watch-applications-helm-hello.jsonl")
+    include_str!("fixtures/captures/watch-applications-helm-hello.jsonl")
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["object"].take())
         .collect()
@@ -258,7 +263,7 @@ async fn the_neighbours_stand_as_the_opening_wants_them() {
 
     let grouped =
         until(&hub, &application("shop", "catalog"), "its group waits", |one| phase(one) == "workflowSuspending").await;
-    let theirs = captured(include_str!("fixtures/estate/app-group-nested-suspend-auto-false-already-deployed.yaml"));
+    let theirs = captured(include_str!("fixtures/captures/app-group-nested-suspend-auto-false-already-deployed.yaml"));
     same_shape(&grouped["status"], &theirs["status"], "a group that waits");
     assert_eq!(grouped["status"]["workflow"]["steps"][0]["subSteps"][0]["phase"], "suspending");
     resume(&hub, &application("shop", "catalog")).await;
@@ -292,7 +297,7 @@ async fn a_terminated_workflow_looks_as_captured_and_a_restarted_one_begins_anew
     let change = json!({"status": {"workflow": {"terminated": true, "suspend": false, "steps": steps}}});
     merge(&hub, &format!("{path}/status"), &change).await.unwrap();
     let ended = until(&hub, &path, "it has ended", |one| phase(one) == "workflowTerminated").await;
-    let theirs = captured(include_str!("fixtures/estate/app-helm-hello-06-terminated.yaml"));
+    let theirs = captured(include_str!("fixtures/captures/app-helm-hello-06-terminated.yaml"));
     same_shape(&ended["status"], &theirs["status"], "terminated");
 
     merge(&hub, &format!("{path}/status"), &json!({"status": {"workflow": null}})).await.unwrap();
@@ -310,7 +315,7 @@ async fn losing_foo_during_a_step_ends_the_workflow_and_afterwards_it_stays_gree
     estate.cut(MEMBER, Cut::Refuse).unwrap();
     resume(&hub, &path).await;
     let failed = until(&hub, &path, "it fails", |one| phase(one) == "workflowFailed").await;
-    let theirs = captured(include_str!("fixtures/estate/app-helm-hello-08-workflowFailed-foo-down.yaml"));
+    let theirs = captured(include_str!("fixtures/captures/app-helm-hello-08-workflowFailed-foo-down.yaml"));
     let mut theirs = theirs["status"].clone();
     theirs["workflow"]["contextBackend"] = failed["status"]["workflow"]["contextBackend"].clone();
     let mut ours = failed["status"].clone();

@@ -12,25 +12,30 @@ fn name(application: &Object) -> String {
 /// A reference to an application's context, which is made where there is none.
 pub(super) async fn reference(hub: &Cluster, application: &Object) -> kube::Result<Value> {
     let (space, name) = (object::namespace(application), name(application));
-    let live = if let Some(live) = hub.get(&api::CONFIG_MAP, space, &name).await? {
-        live
-    } else {
-        let started = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S +0000 UTC");
-        let mut owner = object::owner_reference(application);
-        object::unset(&mut owner, &["blockOwnerDeletion"]);
-        let made = json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "annotations": {"vela.io/startTime": started.to_string()},
-                "name": name,
-                "namespace": space,
-                "ownerReferences": [owner],
-            },
-            "data": {"vars": "\n\n"},
-        });
-        hub.create(&api::CONFIG_MAP, &made).await?
-    };
+    let known = &application["status"]["workflow"]["contextBackend"];
+    if known.is_object() {
+        return Ok(known.clone());
+    }
+    // As observed: a context that was there already is referred to without its kind.
+    let live = hub.get(&api::CONFIG_MAP, space, &name).await?;
+    if let Some(live) = live {
+        return Ok(json!({"name": name, "namespace": space, "uid": object::uid(&live)}));
+    }
+    let started = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S +0000 UTC");
+    let mut owner = object::owner_reference(application);
+    object::unset(&mut owner, &["blockOwnerDeletion"]);
+    let made = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "annotations": {"vela.io/startTime": started.to_string()},
+            "name": name,
+            "namespace": space,
+            "ownerReferences": [owner],
+        },
+        "data": {"vars": "\n"},
+    });
+    let live = hub.create(&api::CONFIG_MAP, &made).await?;
     Ok(json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -51,7 +56,7 @@ pub(super) async fn vars(hub: &Cluster, application: &Object) -> kube::Result<Ma
 /// What steps hand on, as the context keeps it: each in a line of CUE, of which JSON is a part.
 pub(super) fn spell(vars: &Map<String, Value>) -> Value {
     let lines: Vec<String> = vars.iter().map(|(name, value)| format!("{}: {value}\n", json!(name))).collect();
-    json!(if lines.is_empty() { "\n\n".to_owned() } else { lines.concat() })
+    json!(if lines.is_empty() { "\n".to_owned() } else { lines.concat() })
 }
 
 /// Adds to a context: `new` in place of what it had, `since` where it had nothing.

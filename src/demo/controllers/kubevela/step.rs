@@ -194,10 +194,7 @@ impl Steps<'_> {
                     output = live.into_iter().next().unwrap_or_default();
                 }
                 Err(error) if api::is_conflict(&error) => waiting.push(format!("{} is not healthy", parcel.spell())),
-                Err(error) => {
-                    self.drop_service(parcel);
-                    errors.extend(parcel.complain(self.application, &error));
-                }
+                Err(error) => errors.extend(parcel.complain(self.application, &error)),
             }
         }
         Ok(if !errors.is_empty() {
@@ -228,17 +225,6 @@ impl Steps<'_> {
         }
         all.sort_by_key(place);
         self.status["services"] = Value::Array(all);
-    }
-
-    fn drop_service(&mut self, parcel: &Parcel) {
-        let gone = parcel.service(&[]);
-        let mut all = object::list(self.status, "/services").to_vec();
-        all.retain(|row| ["name", "cluster", "namespace"].iter().any(|key| row[*key] != gone[*key]));
-        if all.is_empty() {
-            object::unset(self.status, &["services"]);
-        } else {
-            self.status["services"] = Value::Array(all);
-        }
     }
 }
 
