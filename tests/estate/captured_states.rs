@@ -60,9 +60,17 @@ async fn history(hub: &kube::Client, name: &str) -> Vec<Value> {
 
 #[track_caller]
 fn passed_through(states: &[Value], name: &str) {
-    let theirs = plain(&capture(name)["status"]);
+    // What a release had come to when it was looked at is chance.
+    let unsaid = |status: &Value| {
+        let mut status = plain(status);
+        for row in status["services"].as_array_mut().into_iter().flatten().filter(|row| row["healthy"] == false) {
+            row["message"] = json!("in progress");
+        }
+        status
+    };
+    let theirs = unsaid(&capture(name)["status"]);
     let near: Vec<_> = states.iter().filter(|one| one["status"]["status"] == theirs["status"]).collect();
-    let ours = near.iter().map(|one| plain(&one["status"]));
+    let ours = near.iter().map(|one| unsaid(&one["status"]));
     assert!(
         ours.clone().any(|ours| ours == theirs),
         "{name}: no state like {}\nbut\n{}",
