@@ -127,7 +127,8 @@ async fn clusters_that_are_joined_badly_answer_as_captured() {
 async fn a_stranger_is_refused_in_the_captured_words() {
     let estate = estate();
     let kubeconfig = kube::config::Kubeconfig::from_yaml(estate.kubeconfig()).unwrap();
-    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    let mut config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await.unwrap();
     config.auth_info.impersonate = Some("alice".to_owned());
     let alice = kube::Client::try_from(config).unwrap();
     let text = include_str!("../fixtures/estate/rbac-errors.txt");

@@ -2,6 +2,7 @@
 //!
 //! A status is compared whole, but for times, ids and addresses.
 
+use futures::{AsyncBufReadExt, TryStreamExt};
 use lateen::demo::ctl::Command;
 
 use super::*;
@@ -14,8 +15,6 @@ fn capture(name: &str) -> Value {
 
 /// A status without what differs from one hub to another.
 pub(super) fn plain(value: &Value) -> Value {
-    let time = regex::Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$").unwrap();
-    let address = regex::Regex::new(r"\d+\.\d+\.\d+\.\d+:\d+").unwrap();
     fn walk(value: &Value, of: &dyn Fn(&str) -> String) -> Value {
         match value {
             Value::Object(map) => map
@@ -30,6 +29,8 @@ pub(super) fn plain(value: &Value) -> Value {
             other => other.clone(),
         }
     }
+    let time = regex::Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$").unwrap();
+    let address = regex::Regex::new(r"\d+\.\d+\.\d+\.\d+:\d+").unwrap();
     walk(value, &|text| {
         if time.is_match(text) { "time".to_owned() } else { address.replace_all(text, "address").into() }
     })
@@ -48,14 +49,23 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(&value).unwrap()
 }
 
-/// Every state that an application of the namespace default has been in since the estate began.
-async fn history(hub: &kube::Client, name: &str) -> Vec<Value> {
+/// Every state that an application of the namespace default has been in, since the estate began and up to this one.
+async fn history(hub: &kube::Client, last: &Value) -> Vec<Value> {
     let path = format!(
-        "/apis/core.oam.dev/v1beta1/namespaces/default/applications?watch=true&resourceVersion=1&timeoutSeconds=1\
-         &fieldSelector=metadata.name%3D{name}"
+        "/apis/core.oam.dev/v1beta1/namespaces/default/applications?watch=true&resourceVersion=1\
+         &fieldSelector=metadata.name%3D{}",
+        last["metadata"]["name"].as_str().unwrap()
     );
-    let text = hub.request_text(Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
-    text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["object"].take()).collect()
+    let mut lines = hub.request_stream(Request::get(path).body(Vec::new()).unwrap()).await.unwrap().lines();
+    let mut states = Vec::new();
+    while states
+        .last()
+        .is_none_or(|one: &Value| one["metadata"]["resourceVersion"] != last["metadata"]["resourceVersion"])
+    {
+        let line = lines.try_next().await.unwrap().unwrap();
+        states.push(serde_json::from_str::<Value>(&line).unwrap()["object"].take());
+    }
+    states
 }
 
 #[track_caller]
@@ -163,7 +173,7 @@ async fn a_delivery_passes_through_what_was_captured() {
     let ended = until(&hub, &path, "it has ended", |one| phase(one) == "workflowTerminated").await;
     like(&ended, "helm-hello-06-terminated.yaml");
 
-    let states = history(&hub, "helm-hello").await;
+    let states = history(&hub, &ended).await;
     for name in [
         "helm-hello-01-deploying-local.yaml",
         "helm-hello-resume-patched-before-controller.json",
@@ -190,7 +200,9 @@ async fn a_lost_cluster_leaves_behind_what_was_captured() {
     // Every pod in foo crashes, and nobody minds.
     let of_release = "/api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Finstance%3Dhello";
     let pods = until(&foo, of_release, "the old pods are gone", |list| {
-        list["items"].as_array().is_some_and(|pods| pods.len() == 2)
+        list["items"].as_array().is_some_and(|pods| {
+            pods.len() == 2 && pods.iter().all(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+        })
     })
     .await;
     for pod in pods["items"].as_array().unwrap() {
@@ -252,7 +264,11 @@ async fn steps_that_wait_look_as_captured() {
     let healthy = |one: &Value| phase(one) == "workflowSuspending" && one["status"]["services"][0]["healthy"] == true;
     like(&until(&hub, &path, "it waits", healthy).await, "auto-false-suspended-but-deployed.yaml");
 
-    let path = play(&hub, "suspend-duration-after-resume.yaml").await;
+    let mut spec = capture("suspend-duration-after-resume.yaml")["spec"].take();
+    // Not over before somebody has looked.
+    spec["workflow"]["steps"][0]["properties"]["duration"] = json!("100h");
+    apply(&hub, &written("app-dur", &spec)).await;
+    let path = application("default", "app-dur");
     until(&hub, &path, "it waits", |one| phase(one) == "workflowSuspending").await;
     resume(&hub, &path).await;
     let again = until(&hub, &path, "it waits on", |one| one["status"]["workflow"]["suspend"] == true).await;
