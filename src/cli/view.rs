@@ -25,6 +25,9 @@ use crate::{
 
 /// Beyond what single requests may take: probes that are waited for, pages, retries.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a question that fails on a cluster that answers is given to succeed after all: an API server that has just
+/// started refuses with 429 for a moment.
+const SECOND_CHANCE: Duration = Duration::from_secs(3);
 /// Changes taken at once.
 const CHUNK: usize = 1024;
 
@@ -72,10 +75,39 @@ impl View {
         let session = Session::start(hub, scope, producer);
         let mut view = Self { session, store: Store::new(), namespace, notices: Vec::new(), feed };
         let deadline = Instant::now() + patience;
-        let _ = timeout_at(deadline, view.session.settled()).await;
+        // What has not come by then is told as missing.
+        let _ = timeout_at(deadline, view.listed()).await;
         view.take();
+        let deadline = deadline.min(Instant::now() + SECOND_CHANCE);
+        let _ = timeout_at(deadline, view.answered()).await;
         view.check_hub()?;
         Ok(view)
+    }
+
+    /// Returns when everything is taken in that was asked. New questions come up meanwhile: an application begins to
+    /// deploy to another namespace, a list that was cut off begins anew.
+    async fn listed(&mut self) {
+        loop {
+            self.session.settled().await;
+            self.take();
+            if !self.any_stands(|state| matches!(state, ScopeState::Loading(_))) {
+                return;
+            }
+            self.changed().await;
+        }
+    }
+
+    /// Returns when no question fails that a cluster which answers was asked.
+    async fn answered(&mut self) {
+        while self.any_stands(|state| matches!(state, ScopeState::Failing(_) | ScopeState::Loading(_))) {
+            self.changed().await;
+        }
+    }
+
+    /// Whether a question to a cluster that answers stands so.
+    fn any_stands(&self, so: impl Fn(&ScopeState) -> bool) -> bool {
+        let answers = |cluster| self.store.link(cluster).is_some_and(LinkState::is_current);
+        self.store.scopes().any(|(scope, state)| so(state) && answers(&scope.cluster))
     }
 
     /// Takes in what waits.
