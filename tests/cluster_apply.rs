@@ -1,5 +1,5 @@
 //! Applying and deleting as they go over the wire, and what is said when it does not go well.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[path = "support/scripted.rs"]
 mod scripted;
@@ -124,6 +124,9 @@ async fn a_conflict_is_read_anew_three_times_at_most() {
     assert_eq!(words(&lines), ["intent", "conflict", "intent", "conflict", "intent", "conflict"]);
 }
 
+/// What the server answers the second time.
+type Answer = fn() -> Reply;
+
 #[tokio::test]
 async fn what_someone_else_did_meanwhile_is_not_overwritten() {
     let deleting = || {
@@ -137,7 +140,7 @@ async fn what_someone_else_did_meanwhile_is_not_overwritten() {
         Reply::Json(200, object)
     };
     let edited = || Reply::Json(200, stored("6", 2, "three"));
-    let then: [(&str, fn() -> Reply); 4] = [
+    let then: [(&str, Answer); 4] = [
         ("was changed meanwhile by lateen-mei", edited),
         ("is being deleted", deleting),
         ("was deleted and made anew", anew),

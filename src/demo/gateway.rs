@@ -1,6 +1,6 @@
 //! KubeVela's cluster gateway: the hub's API group through which joined clusters are listed and reached.
 //!
-//! What it answers is the same whoever the hub is ([`answer`]). What a hub is to it ([`Hub`]) there are two of: a
+//! What it answers is the same whoever the hub is (`answer`). What a hub is to it (`Hub`) there are two of: a
 //! simulated one, whose members are the estate's, and a real one ([`aggregated`]), whose members are real API servers.
 
 use std::sync::Arc;

@@ -46,10 +46,10 @@ async fn compare(client: &kube::Client, asked: &Asked) {
 /// An answer without times, addresses, and the numbers that belong to one hub's history.
 fn said(answer: &Value) -> Value {
     let mut said = plain(answer);
+    let number = regex::Regex::new(r"\(\d+\)").unwrap();
     for at in ["/message", "/object/message"] {
         if let Some(message) = said.pointer_mut(at) {
-            let numbers = regex::Regex::new(r"\(\d+\)").unwrap();
-            let text = numbers.replace(message.as_str().unwrap_or_default(), "(number)");
+            let text = number.replace(message.as_str().unwrap_or_default(), "(number)");
             // Long ones were cut off when they were captured.
             *message = json!(text.chars().take(350).collect::<String>());
         }

@@ -72,14 +72,14 @@ async fn history(hub: &kube::Client, last: &Value) -> Vec<Value> {
 fn passed_through(states: &[Value], name: &str) {
     // What a release had come to when it was looked at is chance, and so is the order of what was applied.
     let unsaid = |status: &Value| {
-        let mut status = plain(status);
-        if let Some(applied) = status["appliedResources"].as_array_mut() {
+        let mut told = plain(status);
+        if let Some(applied) = told["appliedResources"].as_array_mut() {
             applied.sort_by_key(ToString::to_string);
         }
-        for row in status["services"].as_array_mut().into_iter().flatten().filter(|row| row["healthy"] == false) {
+        for row in told["services"].as_array_mut().into_iter().flatten().filter(|row| row["healthy"] == false) {
             row["message"] = json!("in progress");
         }
-        status
+        told
     };
     let theirs = unsaid(&capture(name)["status"]);
     let near: Vec<_> = states.iter().filter(|one| one["status"]["status"] == theirs["status"]).collect();
