@@ -56,12 +56,18 @@ async fn answer<T: Item>(mut view: View, get: &Get, collect: Collect<T>) -> Resu
         return watch::run(&mut view, get, collect, items).await;
     }
     let incomplete = view.incomplete(get.cluster.as_deref());
-    for missing in incomplete.iter().filter(|_| !is_for_scripts) {
-        stdout::note(&format!("{}: {}", missing.cluster, missing.reason));
+    tell(get, &Answer { items, incomplete })
+}
+
+/// Writes an answer, and gives the exit code.
+fn tell<T: Item>(get: &Get, answer: &Answer<T>) -> Result<u8, Failure> {
+    if !matches!(get.output, Form::Json | Form::Yaml) {
+        for missing in &answer.incomplete {
+            stdout::note(&format!("{}: {}", missing.cluster, missing.reason));
+        }
     }
-    let ended = if incomplete.is_empty() { code::DONE } else { code::INCOMPLETE };
-    let text = render(get, &Answer { items, incomplete })?;
-    match Stdout::lock().write(&text)? {
+    let ended = if answer.incomplete.is_empty() { code::DONE } else { code::INCOMPLETE };
+    match Stdout::lock().write(&render(get, answer)?)? {
         stdout::Reader::Gone => Ok(code::DONE),
         stdout::Reader::There => Ok(ended),
     }

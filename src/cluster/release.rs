@@ -84,14 +84,7 @@ struct List<'a> {
     #[serde(borrow, default)]
     items: Option<Vec<&'a RawValue>>,
     #[serde(default)]
-    metadata: ListMeta,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ListMeta {
-    #[serde(rename = "continue")]
-    next: Option<String>,
+    metadata: request::ListMeta,
 }
 
 #[derive(Default, Deserialize)]
@@ -269,13 +262,10 @@ fn workload(pod: &Meta) -> Option<WorkloadKey> {
 /// Metadata of all objects of a collection that carry a label; none where the kind is not served.
 async fn list(asking: &mut Asking, path: &str, selector: &str) -> Result<Vec<Meta>, Error> {
     let mut found = Vec::new();
-    let mut next = String::new();
+    let mut next = None;
+    let path = format!("{path}?limit=500&labelSelector={}", escape(selector));
     loop {
-        let mut uri = format!("{path}?limit=500&labelSelector={}", escape(selector));
-        if !next.is_empty() {
-            uri.push_str("&continue=");
-            uri.push_str(&escape(&next));
-        }
+        let uri = request::page(&path, next.as_deref());
         let bytes = match asking.list(&uri, request::METADATA_LIST).await {
             Ok(bytes) => bytes,
             // Not there or not permitted: what it would own is not shown, the rest is.
@@ -286,9 +276,9 @@ async fn list(asking: &mut Asking, path: &str, selector: &str) -> Result<Vec<Met
         found.extend(
             page.items.unwrap_or_default().into_iter().filter_map(|object| Meta::of(&read(object.get().as_bytes())?)),
         );
-        match page.metadata.next {
-            Some(token) if !token.is_empty() => next = token,
-            _ => return Ok(found),
+        next = page.metadata.next();
+        if next.is_none() {
+            return Ok(found);
         }
     }
 }

@@ -71,6 +71,26 @@ pub async fn get_json<T: DeserializeOwned>(client: &Client, uri: &str, deadline:
     decode(&bytes)
 }
 
+/// A list's `metadata`, as far as it leads on to the next page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ListMeta {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+impl ListMeta {
+    /// What asks for the page after this one; `None`: this was the last.
+    pub fn next(self) -> Option<String> {
+        self.next.filter(|token| !token.is_empty())
+    }
+}
+
+/// The path of a list, with its query, on from where a page ended; of the first page without.
+pub fn page(list: &str, after: Option<&str>) -> String {
+    after.map_or_else(|| list.to_owned(), |token| format!("{list}&continue={}", escape(token)))
+}
+
 /// A request with a body, answered within `deadline`.
 pub async fn write(
     client: &Client,

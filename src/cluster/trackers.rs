@@ -185,14 +185,7 @@ fn join(trackers: &[Tracker], generation: i64, publish_version: Option<&str>, ui
 #[serde(default)]
 struct List {
     items: Vec<Value>,
-    metadata: ListMeta,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ListMeta {
-    #[serde(rename = "continue")]
-    next: Option<String>,
+    metadata: request::ListMeta,
 }
 
 /// Everything that KubeVela applied for an application: by its trackers; where they may not be listed by vela-prism's
@@ -248,19 +241,16 @@ fn by_status(object: &Value) -> Vec<Root> {
 
 async fn list(hub: &Hub, path: &str, selector: &str, deadline: Duration) -> Result<Vec<Value>, Error> {
     let mut items = Vec::new();
-    let mut next = String::new();
+    let mut next = None;
+    let path = format!("{path}?limit=50&labelSelector={}", escape(selector));
     loop {
-        let mut uri = format!("{path}?limit=50&labelSelector={}", escape(selector));
-        if !next.is_empty() {
-            uri.push_str("&continue=");
-            uri.push_str(&escape(&next));
-        }
+        let uri = request::page(&path, next.as_deref());
         let bytes = request::get(&hub.client(), &uri, request::JSON, PAGE, deadline).await?;
         let page: List = request::decode(&bytes)?;
         items.extend(page.items);
-        match page.metadata.next {
-            Some(token) if !token.is_empty() => next = token,
-            _ => return Ok(items),
+        next = page.metadata.next();
+        if next.is_none() {
+            return Ok(items);
         }
     }
 }

@@ -141,14 +141,7 @@ struct Page<'a> {
     rows: Option<Vec<Row<'a>>>,
     #[serde(rename = "columnDefinitions")]
     columns: Option<Vec<Column>>,
-    metadata: PageMeta,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PageMeta {
-    #[serde(rename = "continue")]
-    next: Option<String>,
+    metadata: request::ListMeta,
 }
 
 #[derive(Default, Deserialize)]
@@ -178,13 +171,10 @@ async fn list(
     let accept = if whole { request::JSON } else { TABLE };
     let mut found = Vec::new();
     let mut columns: Vec<Column> = Vec::new();
-    let mut next = String::new();
+    let mut next = None;
+    let path = format!("{}?limit=500", kind.collection(namespace));
     loop {
-        let mut uri = format!("{}?limit=500", kind.collection(namespace));
-        if !next.is_empty() {
-            uri.push_str("&continue=");
-            uri.push_str(&escape(&next));
-        }
+        let uri = request::page(&path, next.as_deref());
         let bytes = request::get(client, &uri, accept, PAGE_BYTES, Duration::from_secs(60)).await?;
         let page: Page<'_> = request::decode(&bytes)?;
         if let Some(definitions) = page.columns.filter(|columns| !columns.is_empty()) {
@@ -201,9 +191,9 @@ async fn list(
             (resource.health, resource.message) = project::by_table(&cells(&columns, &row.cells));
             found.push(resource);
         }
-        match page.metadata.next {
-            Some(token) if !token.is_empty() && found.len() < MOST => next = token,
-            token => return Ok((found, token.is_none_or(|token| token.is_empty()))),
+        next = page.metadata.next();
+        if next.is_none() || found.len() >= MOST {
+            return Ok((found, next.is_none()));
         }
     }
 }

@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{render, tables::Item};
+use super::{tables::Item, tell};
 use crate::{
     cli::{
-        args::{Form, Get},
-        failure::{Failure, code},
+        args::Get,
+        failure::Failure,
         items::{Answer, Incomplete},
-        stdout::{self, Stdout},
         table::Table,
         view::View,
     },
@@ -89,16 +88,7 @@ pub(super) async fn run(get: &Get, view: &View) -> Result<u8, Failure> {
         })
         .collect();
     let incomplete: Vec<Incomplete> = incomplete.into_iter().collect();
-    let is_for_scripts = matches!(get.output, Form::Json | Form::Yaml);
-    for missing in incomplete.iter().filter(|_| !is_for_scripts) {
-        stdout::note(&format!("{}: {}", missing.cluster, missing.reason));
-    }
-    let ended = if incomplete.is_empty() { code::DONE } else { code::INCOMPLETE };
-    let text = render(get, &Answer { items, incomplete })?;
-    match Stdout::lock().write(&text)? {
-        stdout::Reader::Gone => Ok(code::DONE),
-        stdout::Reader::There => Ok(ended),
-    }
+    tell(get, &Answer { items, incomplete })
 }
 
 fn items(tree: &Tree) -> Vec<TreeItem> {
