@@ -122,7 +122,7 @@ async fn cluster_objects(
                 format!("more than {MOST} in namespace {namespace}: the rest is not shown")
             }
             // Uninstalled since, or served for something else than lists.
-            Err(error) if error.class == Class::NotFound || error.message.contains("405") => continue,
+            Err(error) if error.class == Class::NotFound => continue,
             // The link itself is gone: that is said once, not for each kind.
             Err(error) if matches!(error.class, Class::Unreachable | Class::Unauthorized) => return Err(error),
             Err(error) => error.message,
