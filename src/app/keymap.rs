@@ -91,6 +91,8 @@ pub enum Action {
     Fold,
     /// Show what hangs from a line.
     Unfold,
+    /// Show the same of several clusters as one line, or each cluster by itself again.
+    Merge,
 }
 
 /// A key with its modifiers, as the table names it.
@@ -362,6 +364,13 @@ fn defaults() -> Vec<Binding> {
         line(V::Forwards, &[Key::char('x'), Key::plain(C::Delete)], A::Stop, "stop", "stop the forward"),
         line(V::Forwards, &[Key::char('c')], A::Copy, "copy URL", "copy its URL"),
         line(V::Tree, &[Key::char('n')], A::NextBad, "next bad", "to the next thing that is not ok"),
+        line(
+            V::Tree,
+            &[Key::char('m')],
+            A::Merge,
+            "merge",
+            "the same of all clusters as one line, or by cluster again",
+        ),
         line(V::Tree, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
         line(V::Tree, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
         line(V::Tree, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),

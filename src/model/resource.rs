@@ -41,6 +41,34 @@ pub struct Resource {
     pub created_at: Option<Timestamp>,
     /// Whether it is a leftover that wants nothing and has nothing: a ReplicaSet of an older revision at 0/0.
     pub idle: bool,
+    /// What it says itself of what it makes, where it does.
+    pub makes: Option<Box<Makes>>,
+    /// `metadata.labels`, kept only where a [`Rule`] asks for them.
+    pub labels: Vec<(Text, Text)>,
+}
+
+/// What an object says of what it makes, beside the labels and owner references that those carry.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Makes {
+    /// Namespaces beside its own in which it makes something: a HelmRelease's `targetNamespace`, or those of its
+    /// inventory.
+    pub namespaces: Vec<Text>,
+    /// `status.inventory` of a HelmRelease (helm-controller 1.5) or a Kustomization: exactly what it made.
+    pub inventory: Vec<ResourceKey>,
+    /// `spec.selector`, kept only where a [`Rule`] asks for it.
+    pub selector: Vec<(Text, Text)>,
+}
+
+/// A rule of the operator's: objects of one kind are children of those of another. From the ConfigMaps labelled
+/// `rules.oam.dev/resources` in the hub's `vela-system`, as KubeVela's own tree reads them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// Group and kind of the parent.
+    pub parent: (Text, Text),
+    /// Group and kind of the child.
+    pub child: (Text, Text),
+    /// Whether a child is known by the parent's `spec.selector`; else by its owner references alone, which need no rule.
+    pub by_selector: bool,
 }
 
 /// A HelmRelease or Kustomization, as it labels what it makes: kind, namespace, name. It lives in the same cluster.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{
     health::Health,
     key::{ClusterId, Text},
-    resource::{Maker, Resource, ResourceKey, Root, Tracked},
+    resource::{Maker, Resource, ResourceKey, Root, Rule, Tracked},
 };
 
 /// Levels below a root at most. A chain of owners in Kubernetes has some five.
@@ -30,6 +30,10 @@ pub struct Found {
     pub resources: Vec<Resource>,
     /// Clusters that could not be asked, or not for everything, with the reason.
     pub incomplete: Vec<Gap>,
+    /// Clusters that have not answered everything yet: what is missing there may still come.
+    pub asking: Vec<ClusterId>,
+    /// The operator's own rules.
+    pub rules: Vec<Rule>,
 }
 
 /// Something that could not be asked.
@@ -64,6 +68,8 @@ pub struct Node {
     pub message: Text,
     /// When it was created.
     pub created_at: Option<Timestamp>,
+    /// In a merged tree, where it stands and how, by cluster; else empty.
+    pub places: Vec<(ClusterId, Health)>,
 }
 
 /// What a line stands for.
@@ -94,6 +100,8 @@ pub struct Tree {
     pub nodes: Vec<Node>,
     /// What could not be asked.
     pub incomplete: Vec<Gap>,
+    /// Clusters that have not answered everything yet.
+    pub asking: Vec<ClusterId>,
 }
 
 impl Tree {
@@ -132,7 +140,7 @@ pub fn assemble(found: &Found) -> Tree {
             nodes[parent].health = nodes[parent].health.worst(handed_up);
         }
     }
-    Tree { nodes, incomplete }
+    Tree { nodes, incomplete, asking: found.asking.clone() }
 }
 
 /// What was found, by the questions that the tree asks.
@@ -223,6 +231,7 @@ impl<'a> Growing<'_, 'a> {
             health,
             message,
             created_at: None,
+            places: Vec::new(),
         });
         roots.sort_by_key(|root| (&root.component, rank(&root.key.kind), &root.key));
         roots.dedup_by_key(|root| &root.key);
@@ -248,6 +257,7 @@ impl<'a> Growing<'_, 'a> {
             health: own,
             message,
             created_at: live.and_then(|live| live.created_at),
+            places: Vec::new(),
         });
         if let Some(live) = live {
             self.below(live, at, &[&live.key]);
@@ -279,6 +289,7 @@ impl<'a> Growing<'_, 'a> {
                 health: child.health,
                 message: child.message.clone(),
                 created_at: child.created_at,
+                places: Vec::new(),
             });
             let path: Vec<&ResourceKey> = path.iter().copied().chain([&child.key]).collect();
             self.below(child, at, &path);
@@ -294,6 +305,7 @@ impl<'a> Growing<'_, 'a> {
                 health: Health::Ok,
                 message: "older revisions without pods".into(),
                 created_at: None,
+                places: Vec::new(),
             });
         }
     }
@@ -317,6 +329,10 @@ fn rank(kind: &str) -> u8 {
         _ => 6,
     }
 }
+
+mod merged;
+
+pub use merged::merged;
 
 #[cfg(test)]
 mod tests;

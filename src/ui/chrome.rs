@@ -159,6 +159,9 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             let (shown, all) = page.count();
             let count = if shown == all { all.to_string() } else { format!("{shown}/{all}") };
             parts.push(Part::dim(format!(" · {count} objects")));
+            if page.is_merged() {
+                parts.push(Part::Text(" · merged".to_owned(), Tone::Accent));
+            }
             filtered(&mut parts, page.filter().raw(), page.only_not_ok());
         }
         Page::Logs(page) => {

@@ -36,6 +36,8 @@ fn resource(cluster: &str, kind: &str, name: &str, owner: &str, health: Health, 
         message: message.into(),
         created_at: Some("2026-11-23T10:41:11Z".parse().unwrap()),
         idle: false,
+        makes: None,
+        labels: Vec::new(),
     }
 }
 
@@ -82,6 +84,7 @@ fn found() -> Found {
             ),
         ],
         incomplete: vec![Gap { cluster: ClusterId::named("foo"), kind: None, reason: "connection refused".into() }],
+        ..Found::default()
     }
 }
 
@@ -216,4 +219,29 @@ fn a_pods_line_opens_its_log() {
         _ => None,
     });
     assert_eq!(followed.as_deref(), Some("local/default/hello-hello-kubernetes-588b9c559f-28qcq"));
+}
+
+#[test]
+fn the_same_in_several_clusters_is_one_line_once_merged() {
+    let (mut session, stream) = opened();
+    let mut both = found();
+    both.incomplete.clear();
+    both.roots.push(root("foo", "HelmRepository", "hello", Tracked::Updated));
+    for kind in ["HelmRelease", "HelmRepository"] {
+        both.resources.push(resource("foo", kind, "hello", "", Health::Ok, "stored artifact"));
+    }
+    session.message(Message::Tree(stream, Ok(Box::new(assemble(&both)))));
+    session.keys("/kind:HelmRelease<enter>G");
+    assert!(line(&mut session).contains("HelmRelease/hello"));
+    session.keys("<esc>m");
+    assert!(line(&mut session).contains("HelmRelease/hello"), "the cursor stays: {}", line(&mut session));
+    assert_snapshot!("tree_merged", session.screen(120, 24));
+    // Live: what comes stays merged.
+    both.resources.retain(|resource| resource.key.cluster.is_local());
+    session.message(Message::Tree(stream, Ok(Box::new(assemble(&both)))));
+    let screen = session.screen(120, 24);
+    assert_eq!(screen.matches("HelmRelease/hello").count(), 1, "{screen}");
+    assert!(line(&mut session).contains("gone"), "what is missing in one of two is said: {screen}");
+    session.keys("m");
+    assert!(session.screen(120, 24).matches("HelmRelease/hello").count() == 2);
 }

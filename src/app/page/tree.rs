@@ -21,9 +21,9 @@ use crate::{
     },
     model::{
         health::Health,
-        key::{AppKey, PodKey, Text},
+        key::{AppKey, ClusterId, PodKey, Text},
         resource::Tracked,
-        tree::{Node, Tree, What},
+        tree::{Node, Tree, What, merged},
     },
 };
 
@@ -41,7 +41,10 @@ pub struct TreePage {
     /// Which application.
     pub app: AppKey,
     stream: Option<StreamId>,
-    tree: Option<Tree>,
+    /// As it was told, by cluster.
+    told: Option<Tree>,
+    /// The same merged, while that is what is shown.
+    merged: Option<Tree>,
     failed: Option<Text>,
     ids: Vec<LineId>,
     folded: HashSet<LineId>,
@@ -61,7 +64,8 @@ impl TreePage {
         Self {
             app,
             stream: None,
-            tree: None,
+            told: None,
+            merged: None,
             failed: None,
             ids: Vec::new(),
             folded: HashSet::new(),
@@ -76,9 +80,14 @@ impl TreePage {
         }
     }
 
-    /// What was looked up last; `None`: nothing yet.
+    /// What is shown: what was looked up last, by cluster or merged; `None`: nothing yet.
     pub fn tree(&self) -> Option<&Tree> {
-        self.tree.as_ref()
+        self.merged.as_ref().or(self.told.as_ref())
+    }
+
+    /// Whether the same of several clusters is shown as one line.
+    pub fn is_merged(&self) -> bool {
+        self.merged.is_some()
     }
 
     /// Why it could not be looked up, where that is so.
@@ -113,12 +122,12 @@ impl TreePage {
 
     /// The line under the cursor.
     pub fn selected(&self) -> Option<&Node> {
-        self.tree.as_ref()?.nodes.get(*self.visible.get(self.at)?)
+        self.tree()?.nodes.get(*self.visible.get(self.at)?)
     }
 
     /// Whether something hangs from a line.
     pub fn has_children(&self, line: usize) -> bool {
-        self.tree.as_ref().is_some_and(|tree| tree.nodes.get(line + 1).is_some_and(|next| next.parent == Some(line)))
+        self.tree().is_some_and(|tree| tree.nodes.get(line + 1).is_some_and(|next| next.parent == Some(line)))
     }
 
     /// Whether what hangs from a line is hidden.
@@ -128,7 +137,7 @@ impl TreePage {
 
     /// Lines of objects: those shown, and all.
     pub fn count(&self) -> (usize, usize) {
-        let Some(tree) = &self.tree else { return (0, 0) };
+        let Some(tree) = self.tree() else { return (0, 0) };
         let is_object = |node: &Node| !matches!(node.what, What::Cluster(_));
         let all = tree.nodes.iter().filter(|node| is_object(node)).count();
         let shown = self.visible.iter().filter(|line| tree.nodes.get(**line).is_some_and(is_object)).count();
@@ -170,9 +179,14 @@ impl TreePage {
         }
         match answer {
             Ok(tree) => {
-                let first = self.tree.is_none();
-                self.ids = ids(&tree);
-                if first && tree.nodes.len() > MANY {
+                let first = self.told.is_none();
+                self.told = Some(*tree);
+                self.merged = self.merged.take().and(self.told.as_ref()).map(merged);
+                self.ids = self.tree().map(ids).unwrap_or_default();
+                if first
+                    && let Some(tree) = self.tree()
+                    && tree.nodes.len() > MANY
+                {
                     let well = tree
                         .nodes
                         .iter()
@@ -181,7 +195,6 @@ impl TreePage {
                     self.folded = well.map(|(_, id)| *id).collect();
                 }
                 self.failed = None;
-                self.tree = Some(*tree);
             }
             Err(reason) => self.failed = Some(reason),
         }
@@ -193,7 +206,7 @@ impl TreePage {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        let Some(tree) = &self.tree else { return };
+        let Some(tree) = self.tree() else { return };
         let keep = self.wanted(tree);
         let mut visible = Vec::new();
         // Lines deeper than this hang from a folded one.
@@ -262,6 +275,7 @@ impl TreePage {
                 self.dirty = true;
             }
             Action::NextBad => return self.next_bad(),
+            Action::Merge => self.merge_or_part(),
             Action::Fold => self.fold_or_up(),
             Action::Unfold => self.set_folded(false),
             Action::Enter => match self.pod() {
@@ -318,15 +332,36 @@ impl TreePage {
             self.set_folded(true);
             return;
         }
-        let parent = self.tree.as_ref().and_then(|tree| tree.nodes.get(line)).and_then(|node| node.parent);
+        let parent = self.tree().and_then(|tree| tree.nodes.get(line)).and_then(|node| node.parent);
         if let Some(at) = parent.and_then(|parent| self.visible.iter().position(|line| *line == parent)) {
             self.go(at);
         }
     }
 
+    /// Merges the clusters, or parts them again; the cursor stays with its object.
+    fn merge_or_part(&mut self) {
+        let under = self.selected().map(|node| node.what.clone());
+        self.merged = if self.merged.is_some() { None } else { self.told.as_ref().map(merged) };
+        let Some(tree) = self.tree() else { return };
+        let ids = ids(tree);
+        let is_it = |what: &What| match (what, &under) {
+            (What::Object(one), Some(What::Object(other))) => {
+                (&one.group, &one.kind, &one.namespace, &one.name)
+                    == (&other.group, &other.kind, &other.namespace, &other.name)
+            }
+            (one, other) => Some(one) == other.as_ref(),
+        };
+        let exactly = tree.nodes.iter().position(|node| Some(&node.what) == under.as_ref());
+        let found = exactly.or_else(|| tree.nodes.iter().position(|node| is_it(&node.what)));
+        self.cursor = found.and_then(|line| ids.get(line)).copied();
+        self.at = found.unwrap_or_default();
+        self.ids = ids;
+        self.dirty = true;
+    }
+
     /// To the next line that is not well by itself, beginning again at the top; what hides it is unfolded.
     fn next_bad(&mut self) -> Reaction {
-        let Some(tree) = &self.tree else { return Reaction::taken() };
+        let Some(tree) = self.tree() else { return Reaction::taken() };
         let from = self.visible.get(self.at).map_or(0, |line| line + 1);
         let is_bad =
             |line: &usize| tree.nodes.get(*line).is_some_and(|node| !matches!(node.own, Health::Ok | Health::Pending));
@@ -334,12 +369,12 @@ impl TreePage {
         let Some(found) = found else {
             return Reaction::wish(Wish::Say(Level::Good, "everything here is ok".to_owned()));
         };
-        let mut up = tree.nodes.get(found).and_then(|node| node.parent);
-        while let Some(line) = up {
-            if let Some(id) = self.ids.get(line) {
-                self.folded.remove(id);
-            }
-            up = tree.nodes.get(line).and_then(|node| node.parent);
+        let above = |line: usize| tree.nodes.get(line).and_then(|node| node.parent);
+        let hiding: Vec<LineId> = std::iter::successors(above(found), |line| above(*line))
+            .filter_map(|line| self.ids.get(line).copied())
+            .collect();
+        for id in hiding {
+            self.folded.remove(&id);
         }
         self.cursor = self.ids.get(found).copied();
         self.dirty = true;
@@ -375,9 +410,33 @@ pub fn cells(tree: &Tree, node: &Node, short: Option<&str>) -> (Cell, Cell, Cell
     if !matches!(node.own, Health::Ok | Health::Pending) {
         told.push(Part::Text(format!("{}  ", node.own.as_str()), tone));
     }
+    places(&node.places, &mut told);
     told.push(Part::Text(node.message.to_string(), tone));
     let age = if node.created_at.is_some() { vec![Part::Ago(node.created_at, Tone::Dim)] } else { Vec::new() };
     (label, told, age)
+}
+
+/// Clusters named at most where something stands in several; the rest is counted.
+const NAMED: usize = 3;
+
+/// Where a merged line stands, those first that are not well.
+fn places(places: &[(ClusterId, Health)], told: &mut Cell) {
+    let mut order: Vec<&(ClusterId, Health)> = places.iter().collect();
+    if order.len() > NAMED {
+        order.sort_by_key(|(_, health)| (*health).min(Health::Ok));
+    }
+    for (cluster, health) in order.iter().take(NAMED) {
+        told.push(Part::Mark(*health));
+        told.push(Part::dim(format!("{cluster} ")));
+    }
+    if let Some(more) = order.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        let worst = order.iter().skip(NAMED).map(|(_, health)| *health).fold(Health::Ok, Health::worst);
+        told.push(Part::Mark(worst));
+        told.push(Part::dim(format!("{more} more ")));
+    }
+    if !places.is_empty() {
+        told.push(Part::plain(" "));
+    }
 }
 
 fn name(what: &What) -> String {
@@ -398,7 +457,11 @@ impl Haystack for LineText<'_> {
         match column {
             0 => out.push_str(kind),
             1 => out.push_str(&name(&self.0.what)),
-            2 => out.push_str(self.0.what.cluster().as_str()),
+            2 if self.0.places.is_empty() => out.push_str(self.0.what.cluster().as_str()),
+            2 => self.0.places.iter().for_each(|(cluster, _)| {
+                out.push_str(cluster.as_str());
+                out.push(' ');
+            }),
             3 => out.push_str(namespace),
             _ => out.push_str(&self.0.component),
         }

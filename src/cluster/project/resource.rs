@@ -57,6 +57,8 @@ pub fn of_meta(cluster: &ClusterId, group: &str, kind: &str, meta: &Meta) -> Res
         message: Text::default(),
         created_at: meta.created_at,
         idle: false,
+        makes: None,
+        labels: Vec::new(),
     }
 }
 

@@ -32,6 +32,8 @@ fn resource(cluster: &str, kind: &str, name: &str, owners: &[&str]) -> Resource 
         message: "".into(),
         created_at: None,
         idle: false,
+        makes: None,
+        labels: Vec::new(),
     }
 }
 
@@ -67,7 +69,7 @@ fn a_release_and_what_it_made_down_to_the_pod() {
             resource("foo", "HelmRelease", "hello", &[]),
             resource("foo", "Pod", "x", &[]),
         ],
-        incomplete: Vec::new(),
+        ..Found::default()
     };
     assert_eq!(
         lines(&assemble(&found)),
@@ -201,5 +203,40 @@ proptest! {
                 prop_assert!(parent < at && tree.nodes[parent].depth + 1 == node.depth);
             }
         }
+    }
+}
+
+#[test]
+fn merged_the_same_stands_once_with_how_it_stands_in_each_cluster() {
+    let mut broken = resource("foo", "Deployment", "web", &[]);
+    (broken.health, broken.message) = (Health::Failed, "0/3 available".into());
+    let found = Found {
+        roots: vec![
+            root("local", "Deployment", "web"),
+            root("foo", "Deployment", "web"),
+            root("foo", "ConfigMap", "only-here"),
+            root("bar", "Deployment", "web"),
+        ],
+        clusters: vec![ClusterId::named("later")],
+        resources: vec![
+            resource("local", "Deployment", "web", &[]),
+            resource("local", "Pod", "web-a", &["Deployment/web"]),
+            broken,
+            resource("foo", "Pod", "web-b", &["Deployment/web"]),
+            resource("foo", "ConfigMap", "only-here", &[]),
+        ],
+        ..Found::default()
+    };
+    let tree = merged(&assemble(&found));
+    assert_eq!(
+        lines(&tree),
+        ["Deployment/web failed", "  Pod/web-a ok", "  Pod/web-b ok", "ConfigMap/only-here ok", "later pending"]
+    );
+    let places: Vec<String> =
+        tree.nodes[0].places.iter().map(|(cluster, health)| format!("{cluster} {}", health.as_str())).collect();
+    assert_eq!(places, ["local ok", "bar gone", "foo failed"]);
+    assert_eq!(tree.nodes[0].what, What::Object(key("foo", "Deployment", "web")), "keys act upon the worst");
+    for (at, node) in tree.nodes.iter().enumerate() {
+        assert!(node.parent.is_none_or(|parent| parent < at && tree.nodes[parent].depth + 1 == node.depth));
     }
 }
