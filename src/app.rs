@@ -17,6 +17,7 @@ pub mod notice;
 pub mod page;
 mod perform;
 pub mod prompt;
+mod subject;
 pub mod table;
 pub mod update;
 pub mod viewports;

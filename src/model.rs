@@ -15,6 +15,7 @@ pub mod forward;
 pub mod health;
 pub mod key;
 pub mod log;
+pub mod object;
 pub mod pod;
 pub mod resource;
 pub mod selector;

@@ -13,6 +13,7 @@ mod scene;
 mod table;
 pub mod text;
 pub mod theme;
+mod yaml_line;
 
 use ratatui::{Frame, layout::Rect};
 
@@ -58,6 +59,7 @@ fn draw_all(app: &App, paint: &mut Paint<'_>, area: Rect) -> Option<(u16, u16)> 
         Page::Application(page) => page::application::draw(app, paint, page, body),
         Page::Logs(page) => page::logs::draw(app, paint, page, body),
         Page::Tree(page) => page::tree::draw(app, paint, page, body),
+        Page::Object(page) => page::object::draw(app, paint, page, body),
     }
     let cursor = chrome::footer(app, paint, footer, body);
     let mut over = None;

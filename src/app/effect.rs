@@ -1,7 +1,8 @@
 //! Work that `update` asks for and the runtime performs.
 
 use crate::model::{
-    action::Action, application::Placement, forward::ForwardTarget, key::AppKey, log::LogRequest, pod::Pod,
+    action::Action, application::Placement, forward::ForwardTarget, key::AppKey, log::LogRequest,
+    object::ObjectRequest, pod::Pod,
 };
 
 use super::message::{ForwardId, StreamId, TaskId};
@@ -47,6 +48,10 @@ pub enum Effect {
     WatchTree(StreamId, AppKey),
     /// Stop looking.
     StopTree(StreamId),
+    /// Follow one object; answers `Object`, repeatedly.
+    WatchObject(StreamId, ObjectRequest),
+    /// Stop following.
+    StopObject(StreamId),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

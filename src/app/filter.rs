@@ -62,6 +62,11 @@ impl Filter {
         Self { raw: raw.to_owned(), test, error }
     }
 
+    /// Text that is looked for elsewhere, whatever it looks like: it lets everything through.
+    pub fn literal(raw: &str) -> Self {
+        Self { raw: raw.to_owned(), test: None, error: None }
+    }
+
     /// The text as typed.
     pub fn raw(&self) -> &str {
         &self.raw

@@ -12,6 +12,7 @@ use super::{
     perform,
     prompt::{Kind, Prompt, Typed},
 };
+use crate::model::object::Face;
 
 /// Takes what came from the terminal.
 pub(super) fn on_event(app: &mut App, event: Event) -> Vec<Effect> {
@@ -134,6 +135,8 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Namespace(digit) => perform::namespace(app, digit),
         Action::Approvals => return app.open_once(Page::approvals),
         Action::Forwards => return app.open_once(Page::forwards),
+        Action::Yaml => return perform::look_at(app, Face::Yaml),
+        Action::Description => return perform::look_at(app, Face::Description),
         Action::NextPanel | Action::PreviousPanel => app.say(Level::Info, "there is one panel here"),
         // The page's own, which it did not take.
         Action::Enter | Action::Approve | Action::Logs | Action::Forward | Action::Stop | Action::Copy => {

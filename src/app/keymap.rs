@@ -93,6 +93,20 @@ pub enum Action {
     Unfold,
     /// Show the same of several clusters as one line, or each cluster by itself again.
     Merge,
+    /// The YAML of the object under the cursor.
+    Yaml,
+    /// What is to be said of the object under the cursor.
+    Description,
+    /// Edit the object under the cursor.
+    Edit,
+    /// A shell in the pod under the cursor.
+    Shell,
+    /// Show the fields that servers manage, or hide them.
+    ManagedFields,
+    /// To the next place that holds what is searched for.
+    SearchNext,
+    /// To the one before.
+    SearchPrevious,
 }
 
 /// A key with its modifiers, as the table names it.
@@ -202,6 +216,10 @@ pub enum View {
     Forwards,
     /// The tree of an application.
     Tree,
+    /// An object's YAML.
+    Yaml,
+    /// What is to be said of an object.
+    Description,
 }
 
 impl View {
@@ -218,6 +236,8 @@ impl View {
             Self::Logs => "logs",
             Self::Forwards => "forwards",
             Self::Tree => "tree",
+            Self::Yaml => "yaml",
+            Self::Description => "describe",
         }
     }
 
@@ -234,6 +254,8 @@ impl View {
             Self::Logs => &[Self::Logs, Self::Global],
             Self::Forwards => &[Self::Forwards, Self::Table, Self::Global],
             Self::Tree => &[Self::Tree, Self::Global],
+            Self::Yaml => &[Self::Yaml, Self::Global],
+            Self::Description => &[Self::Description, Self::Global],
         }
     }
 }
@@ -378,10 +400,33 @@ fn defaults() -> Vec<Binding> {
         line(V::Tree, &[Key::plain(C::Left)], A::Fold, "", "fold, or up to what it hangs from"),
         line(V::Tree, &[Key::plain(C::Right)], A::Unfold, "", "unfold"),
         line(V::Tree, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
+        line(
+            V::Yaml,
+            &[Key::char('m')],
+            A::ManagedFields,
+            "managed",
+            "show the fields that servers manage, or hide them",
+        ),
+        line(V::Yaml, &[Key::char('/')], A::Filter, "search", "search: text, or re:regex"),
+        line(V::Yaml, &[Key::char('n')], A::SearchNext, "", "to the next that is found"),
+        line(V::Yaml, &[Key::char('N')], A::SearchPrevious, "", "to the one before"),
+        line(V::Yaml, &[Key::char('d')], A::Description, "describe", "what is to be said of it"),
+        line(V::Yaml, &[Key::char('c')], A::Copy, "copy", "copy it as it is shown"),
+        line(V::Yaml, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
+        line(V::Yaml, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
+        line(V::Description, &[Key::char('y')], A::Yaml, "yaml", "its YAML"),
+        line(V::Description, &[Key::char('/')], A::Filter, "search", "search: text, or re:regex"),
+        line(V::Description, &[Key::char('n')], A::SearchNext, "", "to the next that is found"),
+        line(V::Description, &[Key::char('N')], A::SearchPrevious, "", "to the one before"),
+        line(V::Description, &[Key::char('c')], A::Copy, "copy", "copy it as it is shown"),
+        line(V::Description, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
+        line(V::Description, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
         line(V::Table, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
         line(V::Table, &[Key::shift(C::Left)], A::SortLeft, "", "sort by the column to the left"),
         line(V::Table, &[Key::shift(C::Right)], A::SortRight, "", "sort by the column to the right"),
         line(V::Table, &[Key::char('O')], A::SortTurn, "", "turn the sort order"),
+        line(V::Global, &[Key::char('y')], A::Yaml, "", "the YAML of the object under the cursor"),
+        line(V::Global, &[Key::char('d')], A::Description, "", "describe the object under the cursor"),
         line(V::Global, &[Key::char('f')], A::Forwards, "", "the open forwards"),
         line(V::Global, &[Key::plain(C::Tab)], A::NextPanel, "", "next panel"),
         line(V::Global, &[Key::plain(C::BackTab)], A::PreviousPanel, "", "previous panel"),

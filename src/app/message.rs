@@ -9,6 +9,7 @@ use crate::model::{
     forward::{ForwardState, ForwardTarget},
     key::Text,
     log::LogEvent,
+    object::ObjectNews,
     tree::Tree,
 };
 
@@ -34,6 +35,8 @@ pub enum Message {
     Targets(TaskId, Vec<ForwardTarget>, Vec<String>),
     /// What was looked up of an application; or why it could not be.
     Tree(StreamId, Result<Box<Tree>, Text>),
+    /// What is told of an object that is followed.
+    Object(StreamId, Box<ObjectNews>),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

@@ -6,6 +6,7 @@ pub mod approvals;
 pub mod clusters;
 pub mod forwards;
 pub mod logs;
+pub mod object;
 pub mod pods;
 pub mod tree;
 
@@ -15,7 +16,7 @@ use crate::model::key::{AppKey, PodKey};
 
 use self::{
     application::ApplicationPage, applications::ApplicationRows, approvals::ApprovalRows, clusters::ClusterRows,
-    forwards::ForwardRows, logs::LogPage, pods::PodRows, tree::TreePage,
+    forwards::ForwardRows, logs::LogPage, object::ObjectPage, pods::PodRows, tree::TreePage,
 };
 use super::{
     dialog::choose::Chooser,
@@ -46,6 +47,8 @@ pub enum Page {
     Forwards(Table<ForwardRows>),
     /// The tree of an application.
     Tree(Box<TreePage>),
+    /// One object.
+    Object(Box<ObjectPage>),
 }
 
 /// What a page or a layer wants done; it does nothing itself but to its own state.
@@ -114,7 +117,7 @@ impl Reaction {
 
 /// Delegates to whichever table a page holds.
 macro_rules! each {
-    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr, tree $tree:ident => $on_tree:expr) => {
+    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr, tree $tree:ident => $on_tree:expr, object $object:ident => $on_object:expr) => {
         match $page {
             Page::Applications($table) => $on_table,
             Page::Approvals($table) => $on_table,
@@ -124,6 +127,7 @@ macro_rules! each {
             Page::Application($app) => $on_app,
             Page::Logs($log) => $on_log,
             Page::Tree($tree) => $on_tree,
+            Page::Object($object) => $on_object,
         }
     };
 }
@@ -160,17 +164,18 @@ impl Page {
             Self::Logs(_) => View::Logs,
             Self::Forwards(_) => View::Forwards,
             Self::Tree(_) => View::Tree,
+            Self::Object(page) => page.view(),
         }
     }
 
     /// Brings what is shown up to what is known.
     pub fn settle(&mut self, world: &World) {
-        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world));
+        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world), object _page => {});
     }
 
     /// When what is shown is to be brought up to what is known though nothing comes, if so.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None)
+        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None, object _page => None)
     }
 
     /// Obeys a key.
@@ -184,22 +189,23 @@ impl Page {
             Self::Logs(page) => page.on_action(action, world),
             Self::Forwards(table) => forwards::on_action(table, action, world),
             Self::Tree(page) => page.on_action(action, world),
+            Self::Object(page) => page.on_action(action, world),
         }
     }
 
     /// The filter in force.
     pub fn filter(&self) -> &Filter {
-        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter(), tree page => page.filter())
+        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter(), tree page => page.filter(), object page => page.filter())
     }
 
     /// Takes a filter as it is typed.
     pub fn set_filter(&mut self, raw: &str) {
-        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw), tree page => page.set_filter(raw));
+        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw), tree page => page.set_filter(raw), object page => page.set_filter(raw));
     }
 
     /// Takes where the list was drawn.
     pub fn on_drawn(&mut self, offset: usize, height: usize) {
-        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height), tree page => page.on_drawn(offset, height));
+        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height), tree page => page.on_drawn(offset, height), object page => page.on_drawn(offset, height));
     }
 
     /// The page comes into sight: again or for the first time.
@@ -207,6 +213,7 @@ impl Page {
         match self {
             Self::Logs(page) => page.on_enter(world),
             Self::Tree(page) => page.on_enter(world),
+            Self::Object(page) => page.on_enter(world),
             _ => Vec::new(),
         }
     }
@@ -216,6 +223,7 @@ impl Page {
         match self {
             Self::Logs(page) => page.on_leave(),
             Self::Tree(page) => page.on_leave(),
+            Self::Object(page) => page.on_leave(),
             _ => Vec::new(),
         }
     }

@@ -6,6 +6,7 @@ use crate::model::{
     forward::{ForwardState, ForwardTarget, preferred_local_port},
     health::Health,
     key::{AppKey, PodKey, Text},
+    object::Face,
 };
 
 use super::{
@@ -26,6 +27,7 @@ use super::{
         application::ApplicationPage,
         forwards,
         logs::{LogPage, choose_container},
+        object::ObjectPage,
         pods::PodRows,
         tree::TreePage,
     },
@@ -128,6 +130,14 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
         }
         Command::Resync => vec![Effect::Resync],
         Command::Quit => vec![Effect::Quit],
+    }
+}
+
+/// Opens one side of the object under the cursor.
+pub(super) fn look_at(app: &mut App, face: Face) -> Vec<Effect> {
+    match app.subject() {
+        Some(key) => app.open(Page::Object(Box::new(ObjectPage::new(key, face)))),
+        None => bad(app, "nothing is under the cursor for that"),
     }
 }
 

@@ -32,6 +32,12 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Message::Object(stream, news) => {
+            if let Page::Object(page) = app.pages.current_mut() {
+                page.on_news(stream, *news);
+            }
+            Vec::new()
+        }
         Message::Forward(id, state) => perform::on_forward(app, id, state),
         Message::Targets(task, targets, notes) => {
             perform::on_targets(app, task, targets, notes);

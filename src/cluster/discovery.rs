@@ -10,6 +10,10 @@ use super::{
     request::{self, escape},
 };
 
+mod resolve;
+
+pub(crate) use resolve::{Resolved, resolve};
+
 /// Time for one answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Both forms that servers know; the second was a beta.

@@ -22,13 +22,14 @@ use crate::{
         effect::Effect,
         message::{ForwardId, Message, StreamId, TaskId},
     },
-    cluster::{Session, actions, forward, logs, tree::look_up},
+    cluster::{Session, actions, forward, logs, object, tree::look_up},
     model::{
         action::{Action, Outcome},
         application::Placement,
         forward::{ForwardState, ForwardTarget},
         key::{AppKey, Text},
         log::{LogEvent, LogRequest},
+        object::{ObjectNews, ObjectRequest},
         pod::Pod,
         tree::{Tree, assemble},
     },
@@ -56,6 +57,7 @@ pub struct Work {
     forwards: HashMap<ForwardId, AbortHandle>,
     logs: HashMap<StreamId, AbortHandle>,
     trees: HashMap<StreamId, AbortHandle>,
+    objects: HashMap<StreamId, AbortHandle>,
     writes: JoinSet<()>,
 }
 
@@ -71,6 +73,7 @@ impl Work {
             forwards: HashMap::new(),
             logs: HashMap::new(),
             trees: HashMap::new(),
+            objects: HashMap::new(),
             writes: JoinSet::new(),
         }
     }
@@ -203,6 +206,30 @@ impl Work {
     }
 }
 
+impl Work {
+    fn watch_object(&mut self, id: StreamId, request: ObjectRequest) {
+        let hub = self.session.hub().clone();
+        let messages = self.tell.messages.clone();
+        let broken = messages.clone();
+        let work = async move {
+            // One at a time: an object that changes all the time does not pile up before a slow terminal.
+            let (tell, mut news) = mpsc::channel(1);
+            let pass_on = async {
+                while let Some(news) = news.recv().await {
+                    if messages.send(Message::Object(id, Box::new(news))).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(object::follow(&hub, &request, tell), pass_on);
+        };
+        let task = tokio::spawn(guarded(work, move |reason| async move {
+            let _ = broken.send(Message::Object(id, Box::new(ObjectNews::Failed(reason)))).await;
+        }));
+        self.objects.insert(id, task.abort_handle());
+    }
+}
+
 impl Worker for Work {
     fn perform(&mut self, effect: Effect) {
         match effect {
@@ -219,6 +246,12 @@ impl Worker for Work {
             Effect::WatchTree(id, app) => self.watch_tree(id, app),
             Effect::StopTree(id) => {
                 if let Some(task) = self.trees.remove(&id) {
+                    task.abort();
+                }
+            }
+            Effect::WatchObject(id, request) => self.watch_object(id, request),
+            Effect::StopObject(id) => {
+                if let Some(task) = self.objects.remove(&id) {
                     task.abort();
                 }
             }

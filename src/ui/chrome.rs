@@ -164,6 +164,25 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             }
             filtered(&mut parts, page.filter().raw(), page.only_not_ok());
         }
+        Page::Object(page) => {
+            parts.push(Part::dim(format!("{} · ", page.view().as_str())));
+            parts.push(Part::Text(page.key.to_string(), Tone::Strong));
+            let lines = page.len();
+            if lines > 0 {
+                parts.push(Part::dim(format!(" · line {} of {lines}", page.at() + 1)));
+            }
+            if !page.filter().raw().is_empty() {
+                filtered(&mut parts, page.filter().raw(), false);
+                parts.push(Part::Text(
+                    match page.hits() {
+                        (_, 0) => " not found".to_owned(),
+                        (Some(at), all) => format!(" {at} of {all}"),
+                        (None, all) => format!(" {all}"),
+                    },
+                    Tone::Accent,
+                ));
+            }
+        }
         Page::Logs(page) => {
             parts.push(Part::dim("logs · "));
             match (page.held(), page.has_ended()) {
@@ -337,6 +356,7 @@ fn hints(app: &App, paint: &mut Paint<'_>, area: Rect) {
         .keymap
         .hints(view)
         .filter(|line| app.keymap.key_of(view, line.action) == line.keys.first().copied())
+        .filter(|line| line.keys.first().is_some_and(|key| !app.keymap.shadowed(view, line).contains(key)))
         .map(|line| {
             let key = line.keys.first().map(ToString::to_string).unwrap_or_default();
             let barred = line.writes() && app.world.readonly.is_some();

@@ -2,4 +2,5 @@
 
 pub(super) mod application;
 pub(super) mod logs;
+pub(super) mod object;
 pub(super) mod tree;

@@ -41,6 +41,16 @@ pub enum Role {
     Bad,
     /// What is not permitted.
     Barred,
+    /// A key in YAML.
+    Field,
+    /// A string in YAML.
+    Quoted,
+    /// A number or a word of its own in YAML.
+    Number,
+    /// A comment in YAML.
+    Comment,
+    /// What was searched for.
+    Found,
 }
 
 /// A theme as its file has it.
@@ -174,7 +184,7 @@ mod tests {
         for source in [DEFAULT, MONO] {
             let theme = Theme::parse(source, false).unwrap();
             assert!(BUILT_IN.contains(&theme.name.as_str()));
-            assert_eq!(theme.roles.len(), 12, "{}", theme.name);
+            assert_eq!(theme.roles.len(), 17, "{}", theme.name);
         }
     }
 
