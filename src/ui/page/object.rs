@@ -41,7 +41,9 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &ObjectPage, 
         let mut runs = runs(paint, page, shown);
         if page.is_gone() {
             let style = paint.role(Role::Dim);
-            runs.iter_mut().for_each(|run| run.1 = style);
+            for (_, own) in &mut runs {
+                *own = style;
+            }
         }
         if over.is_none() {
             runs = found(paint, page, runs);
