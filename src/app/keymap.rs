@@ -107,6 +107,14 @@ pub enum Action {
     SearchNext,
     /// To the one before.
     SearchPrevious,
+    /// Fetch a Secret's content, or show the entry under the cursor.
+    Reveal,
+    /// Save what is shown to a file.
+    Save,
+    /// Open what is shown in the pager.
+    Pager,
+    /// Open a copy of what is shown in the editor.
+    Editor,
 }
 
 /// A key with its modifiers, as the table names it.
