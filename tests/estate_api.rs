@@ -73,7 +73,7 @@ async fn until<F: Future<Output = bool>>(mut so: impl FnMut() -> F) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(SOON * 12, becoming).await.expect("it never became so");
+    tokio::time::timeout(SOON * 3, becoming).await.expect("it never became so");
 }
 
 async fn get(client: &Client, path: &str) -> Result<Value, kube::Error> {

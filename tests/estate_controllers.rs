@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// Everything here happens within a second or two at this speed.
 const SPEED: f64 = 20.0;
 /// When to give up waiting for it, on a machine that has much else to do.
-const SOON: Duration = Duration::from_secs(180);
+const SOON: Duration = Duration::from_secs(60);
 
 fn estate() -> Estate {
     at_speed(SPEED)
@@ -482,4 +482,27 @@ async fn nothing_is_left_behind_of_a_deleted_release() {
     ] {
         until(client, path, path, empty).await;
     }
+}
+
+/// A node comes after the pods that wait for one: the scheduler must look at them again.
+#[tokio::test]
+async fn a_pod_that_no_node_took_gets_the_one_that_comes() {
+    let estate = estate();
+    let hub = estate.client(lateen::demo::HUB).await.unwrap();
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "early" },
+        "spec": { "nodeSelector": { "disk": "fast" }, "containers": [{ "name": "web", "image": "nginx" }] },
+    });
+    let pods = "/api/v1/namespaces/default/pods";
+    send(&hub, "POST", pods, "application/json", &pod).await.unwrap();
+    let early = format!("{pods}/early");
+    until(&hub, &early, "refused", |pod| pod["status"]["conditions"][0]["reason"] == "Unschedulable").await;
+    let node = json!({
+        "apiVersion": "v1", "kind": "Node", "metadata": { "name": "late", "labels": { "disk": "fast" } },
+    });
+    send(&hub, "POST", "/api/v1/nodes", "application/json", &node).await.unwrap();
+    let ready = json!({ "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
+    merge(&hub, "/api/v1/nodes/late/status", &ready).await.unwrap();
+    let running = until(&hub, &early, "running", |pod| pod["status"]["phase"] == "Running").await;
+    assert_eq!(running["spec"]["nodeName"], "late");
 }

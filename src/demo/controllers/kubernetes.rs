@@ -60,6 +60,14 @@ impl Controller for Kubernetes {
                     .filter(|set| object::owned_by(set, object))
                     .filter_map(|set| reconciler::key(set)),
             ),
+            // A node that comes, or becomes ready, is what unscheduled pods wait for; also the very first one,
+            // when its list comes later than that of the pods.
+            "Node" => keys.extend(
+                mirror
+                    .all(&api::POD)
+                    .filter(|pod| object::text(pod, "/spec/nodeName").is_empty())
+                    .filter_map(|pod| reconciler::key(pod)),
+            ),
             _ => {}
         }
         keys

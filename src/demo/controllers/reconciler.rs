@@ -60,6 +60,15 @@ impl Mirror {
             .map(|(_, object)| object)
     }
 
+    /// The objects of a kind in all namespaces.
+    pub(super) fn all(&self, kind: &Kind) -> impl Iterator<Item = &Arc<Object>> {
+        let wanted = kind.kind.clone();
+        self.objects
+            .range((static_name(kind), String::new(), String::new())..)
+            .take_while(move |((kind, ..), _)| *kind == wanted)
+            .map(|(_, object)| object)
+    }
+
     /// One object.
     pub(super) fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<&Arc<Object>> {
         self.objects.get(&(static_name(kind), namespace.to_owned(), name.to_owned()))

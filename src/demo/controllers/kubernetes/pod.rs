@@ -56,10 +56,10 @@ fn schedule(pod: &Object, round: &mut Round<'_>) {
         })
         .collect();
     if fitting.is_empty() {
-        let message = format!(
-            "0/{all} nodes are available: {all} node(s) didn't match Pod's node affinity/selector.",
-            all = nodes.len()
-        );
+        let message = match nodes.len() {
+            0 => "no nodes available to schedule pods".to_owned(),
+            all => format!("0/{all} nodes are available: {all} node(s) didn't match Pod's node affinity/selector."),
+        };
         let mut status = pod["status"].clone();
         status["phase"] = json!("Pending");
         status["conditions"] = json!([condition(pod, "PodScheduled", false, Some(("Unschedulable", &message)))]);
