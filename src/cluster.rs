@@ -8,7 +8,7 @@
 //! What is asked, and with how many sockets: on the hub, Applications in all namespaces (one watch; where that is not
 //! permitted one for each namespace that is) and `virtualclusters` (polled: it has no watch); in each joined cluster a
 //! probe every 5 s, labelled pods (one watch), and one watch for each namespace that Helm releases or plain objects of
-//! applications are deployed to.
+//! applications are deployed to. Events are watched only while somebody looks at them.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -34,6 +34,7 @@ mod clusters;
 mod describe;
 mod descriptors;
 mod discovery;
+mod events;
 mod interest;
 mod items;
 mod lines;

@@ -11,6 +11,7 @@ pub mod approval;
 pub mod audit;
 pub mod cluster;
 pub mod delta;
+pub mod event;
 pub mod forward;
 pub mod health;
 pub mod key;

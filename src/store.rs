@@ -8,6 +8,7 @@
 mod claims;
 mod clusters;
 mod counts;
+mod events;
 mod index;
 mod intern;
 
@@ -26,6 +27,7 @@ use crate::model::{
 use claims::{Claims, ScopeIds};
 pub use clusters::ClusterEntry;
 pub use counts::Counts;
+pub use events::Events;
 use index::{Index, Owners};
 use intern::Interner;
 
@@ -41,6 +43,7 @@ pub struct Store {
     apps_by_cluster: Index<ClusterId, AppKey>,
     waiting: BTreeSet<AppKey>,
     counts: Counts,
+    events: Events,
     dirty: BTreeSet<AppKey>,
     interner: Interner,
     revision: u64,
@@ -161,6 +164,11 @@ impl Store {
         all
     }
 
+    /// The events that are looked at, if any are.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
     /// Every question that is asked, and how it stands.
     pub fn scopes(&self) -> impl Iterator<Item = (&Scope, &ScopeState)> {
         self.scopes.iter()
@@ -210,6 +218,10 @@ impl Store {
                 let changed = entry.row.as_ref() != Some(&*row);
                 entry.row = Some(*row);
                 changed
+            }
+            Row::Event(mut row) => {
+                self.interner.event(&mut row);
+                self.events.upsert(*row, id, epoch)
             }
         }
     }
@@ -354,6 +366,9 @@ impl Store {
                 let rows = self.pods.range(first..).take_while(|(key, _)| key.cluster == scope.cluster);
                 rows.filter(|(_, entry)| is_old(&entry.claims)).map(|(key, _)| RowKey::Pod(key.clone())).collect()
             }
+            Query::Events(_) | Query::EventsOf(_) => {
+                self.events.claimed(&scope.cluster, is_old).map(|key| RowKey::Event(key.clone())).collect()
+            }
         };
         let mut changed = false;
         for key in old {
@@ -387,6 +402,7 @@ impl Store {
                 ClusterEntry::prune(&mut self.clusters, id);
                 true
             }
+            RowKey::Event(key) => self.events.release(key, scope),
         }
     }
 

@@ -60,6 +60,7 @@ fn draw_all(app: &App, paint: &mut Paint<'_>, area: Rect) -> Option<(u16, u16)> 
         Page::Logs(page) => page::logs::draw(app, paint, page, body),
         Page::Tree(page) => page::tree::draw(app, paint, page, body),
         Page::Object(page) => page::object::draw(app, paint, page, body),
+        Page::Events(list) => page::events::draw(app, paint, list, body),
     }
     let cursor = chrome::footer(app, paint, footer, body);
     let mut over = None;

@@ -19,6 +19,8 @@ pub enum Command {
     Tree(Option<String>),
     /// The log of a pod, by name; without: of what is under the cursor.
     Logs(Option<String>),
+    /// The events of all clusters; of what an application made when named.
+    Events(Option<String>),
     /// The keys.
     Help,
     /// One namespace, or all.
@@ -110,6 +112,13 @@ pub const COMMANDS: &[Spec] = &[
         required: false,
         help: "the tree of everything an application made",
         read: Command::Tree,
+    },
+    Spec {
+        names: &["events", "event", "ev"],
+        argument: Argument::Application,
+        required: false,
+        help: "the events, in every cluster; of what one application made when named",
+        read: Command::Events,
     },
     Spec {
         names: &["logs", "log"],

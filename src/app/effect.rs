@@ -1,7 +1,7 @@
 //! Work that `update` asks for and the runtime performs.
 
 use crate::model::{
-    action::Action, application::Placement, forward::ForwardTarget, key::AppKey, log::LogRequest,
+    action::Action, application::Placement, event::EventScope, forward::ForwardTarget, key::AppKey, log::LogRequest,
     object::ObjectRequest, pod::Pod,
 };
 
@@ -52,6 +52,10 @@ pub enum Effect {
     WatchObject(StreamId, ObjectRequest),
     /// Stop following.
     StopObject(StreamId),
+    /// Watch events; they come as changes of the world.
+    WatchEvents(StreamId, EventScope),
+    /// Watch those no longer: what nobody else watches is let go.
+    StopEvents(StreamId),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

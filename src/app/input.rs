@@ -137,6 +137,7 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Forwards => return app.open_once(Page::forwards),
         Action::Yaml => return perform::look_at(app, Face::Yaml),
         Action::Description => return perform::look_at(app, Face::Description),
+        Action::Events => return perform::events_of_cursor(app),
         Action::NextPanel | Action::PreviousPanel => app.say(Level::Info, "there is one panel here"),
         // The page's own, which it did not take.
         Action::Enter | Action::Approve | Action::Logs | Action::Forward | Action::Stop | Action::Copy => {

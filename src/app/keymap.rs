@@ -115,6 +115,8 @@ pub enum Action {
     Pager,
     /// Open a copy of what is shown in the editor.
     Editor,
+    /// The events of the thing under the cursor.
+    Events,
 }
 
 /// A key with its modifiers, as the table names it.
@@ -228,6 +230,8 @@ pub enum View {
     Yaml,
     /// What is to be said of an object.
     Description,
+    /// Events.
+    Events,
 }
 
 impl View {
@@ -246,6 +250,7 @@ impl View {
             Self::Tree => "tree",
             Self::Yaml => "yaml",
             Self::Description => "describe",
+            Self::Events => "events",
         }
     }
 
@@ -264,6 +269,7 @@ impl View {
             Self::Tree => &[Self::Tree, Self::Global],
             Self::Yaml => &[Self::Yaml, Self::Global],
             Self::Description => &[Self::Description, Self::Global],
+            Self::Events => &[Self::Events, Self::Table, Self::Global],
         }
     }
 }
@@ -429,6 +435,8 @@ fn defaults() -> Vec<Binding> {
         line(V::Description, &[Key::char('c')], A::Copy, "copy", "copy it as it is shown"),
         line(V::Description, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
         line(V::Description, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
+        line(V::Events, &[Key::ctrl('x')], A::OnlyNotOk, "warnings", "only warnings"),
+        line(V::Events, &[Key::char('l')], A::Logs, "logs", "log of the pod it is about"),
         line(V::Table, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
         line(V::Table, &[Key::shift(C::Left)], A::SortLeft, "", "sort by the column to the left"),
         line(V::Table, &[Key::shift(C::Right)], A::SortRight, "", "sort by the column to the right"),
@@ -441,6 +449,7 @@ fn defaults() -> Vec<Binding> {
         line(V::Global, &[Key::char('/')], A::Filter, "filter", "filter: text, !not, re:regex, ~fuzzy, column:text"),
         line(V::Global, &[Key::char(':')], A::Command, "command", "command; tab completes, up and down are history"),
         line(V::Global, &[Key::char('A')], A::Approvals, "approvals", "what waits for approval"),
+        line(V::Global, &[Key::char('E')], A::Events, "", "the events of the thing under the cursor"),
         line(V::Global, &[Key::char('?')], A::Help, "help", "the keys that work here"),
         line(V::Global, &[Key::plain(C::Esc)], A::Back, "", "back, with the cursor where it was"),
         line(V::Global, &[Key::char('j'), Key::plain(C::Down)], A::Down, "", "down"),

@@ -4,6 +4,7 @@ pub mod application;
 pub mod applications;
 pub mod approvals;
 pub mod clusters;
+pub mod events;
 pub mod forwards;
 pub mod logs;
 pub mod object;
@@ -12,11 +13,14 @@ pub mod tree;
 
 use jiff::Timestamp;
 
-use crate::model::key::{AppKey, PodKey};
+use crate::model::{
+    event::EventScope,
+    key::{AppKey, PodKey},
+};
 
 use self::{
     application::ApplicationPage, applications::ApplicationRows, approvals::ApprovalRows, clusters::ClusterRows,
-    forwards::ForwardRows, logs::LogPage, object::ObjectPage, pods::PodRows, tree::TreePage,
+    events::EventRows, forwards::ForwardRows, logs::LogPage, object::ObjectPage, pods::PodRows, tree::TreePage,
 };
 use super::{
     dialog::choose::Chooser,
@@ -49,6 +53,8 @@ pub enum Page {
     Tree(Box<TreePage>),
     /// One object.
     Object(Box<ObjectPage>),
+    /// Events.
+    Events(Table<EventRows>),
 }
 
 /// What a page or a layer wants done; it does nothing itself but to its own state.
@@ -124,6 +130,7 @@ macro_rules! each {
             Page::Clusters($table) => $on_table,
             Page::Pods($table) => $on_table,
             Page::Forwards($table) => $on_table,
+            Page::Events($table) => $on_table,
             Page::Application($app) => $on_app,
             Page::Logs($log) => $on_log,
             Page::Tree($tree) => $on_tree,
@@ -153,6 +160,11 @@ impl Page {
         Self::Forwards(Table::new(ForwardRows))
     }
 
+    /// Events.
+    pub fn events(scope: EventScope) -> Self {
+        Self::Events(Table::new(EventRows::new(scope)))
+    }
+
     /// Which keys work here.
     pub fn view(&self) -> View {
         match self {
@@ -165,6 +177,7 @@ impl Page {
             Self::Forwards(_) => View::Forwards,
             Self::Tree(_) => View::Tree,
             Self::Object(page) => page.view(),
+            Self::Events(_) => View::Events,
         }
     }
 
@@ -190,6 +203,7 @@ impl Page {
             Self::Forwards(table) => forwards::on_action(table, action, world),
             Self::Tree(page) => page.on_action(action, world),
             Self::Object(page) => page.on_action(action, world),
+            Self::Events(table) => events::on_action(table, action, world),
         }
     }
 
@@ -214,6 +228,7 @@ impl Page {
             Self::Logs(page) => page.on_enter(world),
             Self::Tree(page) => page.on_enter(world),
             Self::Object(page) => page.on_enter(world),
+            Self::Events(table) => table.rows.on_enter(world),
             _ => Vec::new(),
         }
     }
@@ -224,6 +239,11 @@ impl Page {
             Self::Logs(page) => page.on_leave(),
             Self::Tree(page) => page.on_leave(),
             Self::Object(page) => page.on_leave(),
+            Self::Events(table) => {
+                // The rows go with the watch.
+                table.forget();
+                table.rows.on_leave()
+            }
             _ => Vec::new(),
         }
     }

@@ -3,10 +3,12 @@
 use crate::model::{
     application::Application,
     delta::Query,
+    event::EventScope,
     forward::{ForwardState, ForwardTarget, preferred_local_port},
     health::Health,
     key::{AppKey, PodKey, Text},
     object::Face,
+    resource::ResourceKey,
 };
 
 use super::{
@@ -106,6 +108,11 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             with_app(app, &name, |app, key| app.open(Page::Tree(Box::new(TreePage::new(key)))))
         }
         Command::Tree(None) => key_on_page(app, super::keymap::Action::Tree),
+        Command::Events(Some(name)) => with_app(app, &name, |app, key| app.open(Page::events(EventScope::App(key)))),
+        Command::Events(None) => match app.page() {
+            Page::Events(table) if table.rows.scope == EventScope::All => Vec::new(),
+            _ => app.open(Page::events(EventScope::All)),
+        },
         Command::Logs(Some(name)) => {
             let pod = app.world.store.pods().find(|pod| *pod.key.name == *name).map(|pod| pod.key.clone());
             match pod {
@@ -289,6 +296,26 @@ fn logs_of_pod(app: &mut App, pod: PodKey, container: Option<Text>) -> Vec<Effec
     let page = Page::Logs(Box::new(LogPage::new(pod, container)));
     // Another container of a pod takes the place of the first.
     if matches!(app.page(), Page::Logs(_)) { one(app, Wish::Replace(Box::new(page))) } else { app.open(page) }
+}
+
+/// Opens the events of the thing under the cursor: of an application those of all that it made.
+pub(super) fn events_of_cursor(app: &mut App) -> Vec<Effect> {
+    if matches!(app.page(), Page::Events(_)) {
+        return bad(app, "these are events: enter opens what the one under the cursor is about");
+    }
+    let Some(subject) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
+    if subject == ResourceKey::cluster(&subject.cluster) {
+        let mut page = Page::events(EventScope::All);
+        page.set_filter(&format!("cluster:{}", subject.cluster));
+        return app.open(page);
+    }
+    let key = AppKey { namespace: subject.namespace.clone(), name: subject.name.clone() };
+    let scope = if subject == ResourceKey::application(&key) {
+        EventScope::App(key)
+    } else {
+        EventScope::Object(subject)
+    };
+    app.open(Page::events(scope))
 }
 
 fn find_targets(app: &mut App, key: AppKey, pod: Option<&PodKey>) -> Vec<Effect> {

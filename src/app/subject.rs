@@ -46,6 +46,7 @@ impl Page {
                 What::Object(key) | What::Idle(key, _) => key.clone(),
             }),
             Self::Object(page) => Some(page.key.clone()),
+            Self::Events(table) => table.selected().map(|fold| fold.object.clone()),
         }
     }
 }

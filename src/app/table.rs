@@ -316,7 +316,16 @@ impl<R: Rows> Table<R> {
             None => None,
         };
         self.at = found.unwrap_or(self.at).min(self.visible.len().saturating_sub(1));
-        self.cursor = self.visible.get(self.at).cloned();
+        if !self.visible.is_empty() {
+            self.cursor = self.visible.get(self.at).cloned();
+        }
+    }
+
+    /// Lets go of the rows; the object under the cursor, filter and order are kept for when they come again.
+    pub fn forget(&mut self) {
+        self.visible = Vec::new();
+        self.total = 0;
+        self.made = None;
     }
 
     /// Puts the cursor on an object; it is found when it comes into sight.

@@ -27,8 +27,10 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             Vec::new()
         }
         Message::Tree(stream, answer) => {
-            if let Page::Tree(page) = app.pages.current_mut() {
-                page.on_tree(stream, answer);
+            match app.pages.current_mut() {
+                Page::Tree(page) => page.on_tree(stream, answer),
+                Page::Events(table) => table.rows.on_tree(stream, answer),
+                _ => {}
             }
             Vec::new()
         }

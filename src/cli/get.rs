@@ -11,6 +11,7 @@ use super::{
 };
 use crate::model::key::Text;
 
+mod events;
 mod tables;
 mod tree;
 mod watch;
@@ -34,6 +35,7 @@ pub(super) async fn run(global: &Global, get: Get) -> Result<u8, Failure> {
         What::Clusters => answer::<ClusterItem>(view, &get, clusters).await,
         What::Pods => answer::<PodItem>(view, &get, pods).await,
         What::Tree => tree::run(&get, &view).await,
+        What::Events => events::run(&get, view).await,
     }
 }
 
@@ -48,6 +50,7 @@ async fn answer<T: Item>(mut view: View, get: &Get, collect: Collect<T>) -> Resu
             What::Clusters => "clusters",
             What::Pods => "pods of applications",
             What::Tree => "objects",
+            What::Events => "events",
         };
         let chosen = if get.selector.is_some() { " with these labels" } else { "" };
         stdout::note(&format!("no {what}{chosen}{place}"));

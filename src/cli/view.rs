@@ -1,8 +1,12 @@
 //! The world as a one-shot command sees it: watched until every question has its first answer.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::watch,
+    task::AbortHandle,
+    time::{Instant, sleep, timeout_at},
+};
 
 use super::{
     args::Global,
@@ -14,11 +18,15 @@ use crate::{
         feed::{self, FeedReader},
         hub::Hub,
         supervisor::{NamespaceScope, Session},
+        tree::look_up,
     },
     model::{
         cluster::LinkState,
         delta::{Delta, Query, ScopeState},
+        event::EventScope,
         key::{AppKey, ClusterId},
+        resource::ResourceKey,
+        tree::{What, assemble},
     },
     store::Store,
 };
@@ -28,6 +36,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a question that fails on a cluster that answers is given to succeed after all: an API server that has just
 /// started refuses with 429 for a moment.
 const SECOND_CHANCE: Duration = Duration::from_secs(3);
+/// Between looks at what an application made, longer where a look takes long.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Changes taken at once.
 const CHUNK: usize = 1024;
 
@@ -39,7 +49,65 @@ pub(super) struct View {
     pub(super) namespace: Option<String>,
     /// What the operator should read once.
     pub(super) notices: Vec<String>,
+    /// What the application that is asked about made.
+    pub(super) made: Option<Made>,
     feed: FeedReader,
+    deadline: Instant,
+}
+
+/// What an application made, as it was looked up last.
+pub(super) struct Made {
+    objects: watch::Receiver<HashSet<ResourceKey>>,
+    /// Looks it up again and again, where that is wanted; ends with this.
+    _looks: AbortOnDrop,
+}
+
+struct AbortOnDrop(Option<AbortHandle>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Made {
+    /// Looks up what an application made; `follow`: and again from time to time.
+    pub(super) async fn look_up(hub: Hub, app: AppKey, follow: bool) -> Result<Self, Failure> {
+        let objects = objects(&hub, &app).await?;
+        let (tell, objects) = watch::channel(objects);
+        let looks = follow.then(|| {
+            tokio::spawn(async move {
+                loop {
+                    let begun = Instant::now();
+                    // What cannot be looked up now stands as it was.
+                    if let Ok(found) = self::objects(&hub, &app).await {
+                        tell.send_if_modified(|known| std::mem::replace(known, found.clone()) != found);
+                    }
+                    sleep(LOOK_EVERY.max(begun.elapsed() * 4)).await;
+                }
+            })
+            .abort_handle()
+        });
+        Ok(Self { objects, _looks: AbortOnDrop(looks) })
+    }
+
+    /// The objects, and the application itself.
+    pub(super) fn objects(&self) -> watch::Ref<'_, HashSet<ResourceKey>> {
+        self.objects.borrow()
+    }
+}
+
+async fn objects(hub: &Hub, app: &AppKey) -> Result<HashSet<ResourceKey>, Failure> {
+    let found = look_up(hub, app, hub.request_timeout()).await?;
+    let objects = assemble(&found).nodes.into_iter().filter_map(|node| match node.what {
+        What::Object(key) => Some(key),
+        What::Cluster(_) | What::Idle(..) => None,
+    });
+    let mut objects: HashSet<ResourceKey> = objects.collect();
+    objects.insert(ResourceKey::application(app));
+    Ok(objects)
 }
 
 /// The hub that the flags name.
@@ -73,8 +141,9 @@ impl View {
         };
         let (producer, feed) = feed::channel();
         let session = Session::start(hub, scope, producer);
-        let mut view = Self { session, store: Store::new(), namespace, notices: Vec::new(), feed };
         let deadline = Instant::now() + patience;
+        let mut view =
+            Self { session, store: Store::new(), namespace, notices: Vec::new(), made: None, feed, deadline };
         // What has not come by then is told as missing.
         let _ = timeout_at(deadline, view.listed()).await;
         view.take();
@@ -82,6 +151,16 @@ impl View {
         let _ = timeout_at(deadline, view.answered()).await;
         view.check_hub()?;
         Ok(view)
+    }
+
+    /// Watches events too, until there is an answer to every such question, or the time is up.
+    pub(super) async fn watch_events(&mut self, scope: EventScope) {
+        self.session.watch_events(0, scope).await;
+        let deadline = self.deadline.max(Instant::now() + PATIENCE);
+        let _ = timeout_at(deadline, self.listed()).await;
+        self.take();
+        let deadline = deadline.min(Instant::now() + SECOND_CHANCE);
+        let _ = timeout_at(deadline, self.answered()).await;
     }
 
     /// Returns when everything is taken in that was asked. New questions come up meanwhile: an application begins to
@@ -128,9 +207,18 @@ impl View {
 
     /// Waits for a change, and takes it in.
     pub(super) async fn changed(&mut self) {
-        if !self.feed.changed().await {
-            // The session is gone only when its task broke: nothing will come.
-            std::future::pending::<()>().await;
+        let looked_up = async {
+            match &mut self.made {
+                Some(made) if made.objects.changed().await.is_ok() => {}
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            alive = self.feed.changed() => if !alive {
+                // The session is gone only when its task broke: nothing will come.
+                std::future::pending::<()>().await;
+            },
+            () = looked_up => {}
         }
         self.take();
     }
@@ -220,6 +308,7 @@ impl View {
                     (query, &scope.query),
                     (Query::Applications(None), Query::Applications(Some(_)))
                         | (Query::LabelledPods(None), Query::LabelledPods(Some(_)))
+                        | (Query::Events(None), Query::Events(Some(_)))
                 )
         })
     }

@@ -28,7 +28,7 @@ pub(crate) fn question(namespace: Option<&Text>) -> Question {
         ),
     };
     let scope = Scope { cluster: ClusterId::local(), query: Query::Applications(namespace.cloned()) };
-    Question { scope, path, selector: None, what }
+    Question { scope, path, selector: None, fields: None, what }
 }
 
 /// Projects Applications.

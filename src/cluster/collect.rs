@@ -102,5 +102,6 @@ fn replaces(one: &Scope, all: &Scope) -> bool {
             (&one.query, &all.query),
             (Query::Applications(Some(_)), Query::Applications(None))
                 | (Query::LabelledPods(Some(_)), Query::LabelledPods(None))
+                | (Query::Events(Some(_)), Query::Events(None))
         )
 }

@@ -11,6 +11,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     asking::{Asking, Gate},
+    events::{self, Events, WantedEvents},
     link::Link,
     pods::{self, LabelledPods},
     release::{self, ReleasePods},
@@ -173,6 +174,30 @@ impl Member {
         self.stop(|scope| match &scope.query {
             Query::LabelledPods(Some(namespace)) => !one_by_one || !wanted.namespaces.contains(namespace),
             Query::ReleasePods(namespace) => !wanted.by_owner.contains(namespace),
+            _ => false,
+        })
+        .await;
+    }
+
+    /// Looks for events where they are wanted, and no longer where they are not.
+    pub(crate) async fn want_events(&mut self, wanted: &WantedEvents) {
+        let mut namespaces = wanted.namespaces.clone();
+        if wanted.everywhere {
+            self.ask(events::question(&self.id, None), Events::new(self.id.clone(), None));
+            if matches!(self.state(&Query::Events(None)), Some(ScopeState::Forbidden(_))) {
+                namespaces.extend(wanted.instead.iter().cloned());
+            }
+        }
+        for namespace in &namespaces {
+            self.ask(events::question(&self.id, Some(namespace)), Events::new(self.id.clone(), None));
+        }
+        for object in &wanted.objects {
+            self.ask(events::question_of(object), Events::new(self.id.clone(), Some(object.clone())));
+        }
+        self.stop(|scope| match &scope.query {
+            Query::Events(None) => !wanted.everywhere,
+            Query::Events(Some(namespace)) => !namespaces.contains(namespace),
+            Query::EventsOf(object) => !wanted.objects.contains(object),
             _ => false,
         })
         .await;

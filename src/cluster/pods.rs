@@ -23,7 +23,7 @@ pub(crate) fn question(cluster: &ClusterId, namespace: Option<&Text>) -> Questio
         }
     };
     let scope = Scope { cluster: cluster.clone(), query: Query::LabelledPods(namespace.cloned()) };
-    Question { scope, path, selector: Some(APP_NAME), what }
+    Question { scope, path, selector: Some(APP_NAME), fields: None, what }
 }
 
 /// Projects pods that carry `app.oam.dev/name`.

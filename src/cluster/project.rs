@@ -3,6 +3,7 @@
 //! Objects are read as they come, never trusted: a field of the wrong type counts as absent and is listed in
 //! [`Application::malformed`], words that lateen does not know are kept, and nothing here fails for one odd field.
 
+mod event;
 mod labels;
 mod pod;
 mod pod_status;
@@ -22,6 +23,7 @@ use crate::model::{
     text::without_cue_dump,
 };
 
+pub use event::event;
 pub use labels::{Meta, OwnerRef, helm_release, pod_owner};
 pub use pod::pod;
 use read::Node;

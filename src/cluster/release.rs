@@ -56,6 +56,7 @@ pub(crate) fn question(cluster: &ClusterId, namespace: &Text) -> Question {
         scope: Scope { cluster: cluster.clone(), query: Query::ReleasePods(namespace.clone()) },
         path: format!("/api/v1/namespaces/{namespace}/pods"),
         selector: Some("!app.oam.dev/name"),
+        fields: None,
         what: format!("pods in namespace {namespace} of {cluster}"),
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use kube::Client;
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 
@@ -21,6 +21,7 @@ use super::{
     asking::{Asking, Gate, Permits},
     clusters::{self, Polled},
     descriptors,
+    events::WantedEvents,
     feed::Feed,
     hub::Hub,
     interest::{Interest, Place},
@@ -32,6 +33,7 @@ use super::{
 use crate::model::{
     cluster::Cluster,
     delta::{Delta, Epoch, Query, Row, Scope, ScopeState},
+    event::EventScope,
     key::{AppKey, ClusterId, RowKey, Text},
 };
 
@@ -80,11 +82,14 @@ pub(crate) enum Event {
     Panicked(Scope),
     /// Where Applications may be listed, and how many such namespaces were left out.
     Permitted(Vec<Text>, usize),
+    /// Somebody begins to look at events, or looks no more; answered when that has been taken in.
+    Events(u64, Option<EventScope>, oneshot::Sender<()>),
 }
 
 /// A hub being watched.
 pub struct Session {
     hub: Hub,
+    tell: mpsc::UnboundedSender<Event>,
     resync: watch::Sender<u64>,
     settled: watch::Receiver<bool>,
     _supervisor: Task,
@@ -97,7 +102,28 @@ impl Session {
         let (resync, resyncs) = watch::channel(0);
         let (settled_to, settled) = watch::channel(false);
         let supervisor = Supervisor::new(hub.clone(), scope, feed, resyncs, settled_to);
-        Self { hub, resync, settled, _supervisor: Task::spawn(supervisor.run()) }
+        let tell = supervisor.tell.clone();
+        Self { hub, tell, resync, settled, _supervisor: Task::spawn(supervisor.run()) }
+    }
+
+    /// Watches events for somebody who looks at them, named by `looker`, until [`Session::stop_events`]. What is returned
+    /// ends when this has been taken in; it need not be waited for.
+    pub fn watch_events(&self, looker: u64, scope: EventScope) -> impl Future<Output = ()> + use<> {
+        self.want_events(looker, Some(scope))
+    }
+
+    /// Watches events no longer for that one.
+    pub fn stop_events(&self, looker: u64) {
+        drop(self.want_events(looker, None));
+    }
+
+    fn want_events(&self, looker: u64, scope: Option<EventScope>) -> impl Future<Output = ()> + use<> {
+        let (taken, taken_in) = oneshot::channel();
+        // The supervisor lives as long as the session.
+        let _ = self.tell.send(Event::Events(looker, scope, taken));
+        async move {
+            let _ = taken_in.await;
+        }
     }
 
     /// Lists everything again, now, and probes every cluster.
@@ -146,6 +172,10 @@ struct Supervisor {
     /// They, where not all are or not all are wanted.
     permitted: Option<Vec<Text>>,
     poll: Option<Task>,
+    /// Who looks at events, and at which.
+    lookers: BTreeMap<u64, EventScope>,
+    /// Told once what they asked for shows in `settled`.
+    taken: Vec<oneshot::Sender<()>>,
 }
 
 impl Supervisor {
@@ -177,6 +207,8 @@ impl Supervisor {
             looking: None,
             permitted: None,
             poll: None,
+            lookers: BTreeMap::new(),
+            taken: Vec::new(),
         }
     }
 
@@ -193,10 +225,15 @@ impl Supervisor {
                     self.due = None;
                     self.want_applications();
                     self.want_pods().await;
+                    self.want_events().await;
                 }
             }
             let settled = self.is_settled();
             self.settled.send_if_modified(|before| std::mem::replace(before, settled) != settled);
+            for taken in self.taken.drain(..) {
+                // Who does not wait for it has let go of the other end.
+                let _ = taken.send(());
+            }
         }
     }
 
@@ -270,6 +307,14 @@ impl Supervisor {
             Event::Clusters(polled) => self.on_clusters(polled).await,
             Event::Permitted(namespaces, left_out) => self.on_permitted(namespaces, left_out),
             Event::Panicked(scope) => self.on_panicked(&scope),
+            Event::Events(looker, scope, taken) => {
+                match scope {
+                    Some(scope) => self.lookers.insert(looker, scope),
+                    None => self.lookers.remove(&looker),
+                };
+                self.taken.push(taken);
+                self.want_events().await;
+            }
         }
     }
 
@@ -312,6 +357,12 @@ impl Supervisor {
                 }
                 self.due.get_or_insert_with(|| Instant::now() + GATHER);
             }
+            Query::Events(None) => {
+                if let ScopeState::Forbidden(reason) = &state {
+                    self.notice(&format!("{reason}: asking in the namespaces that applications deploy to"));
+                }
+                self.due.get_or_insert_with(|| Instant::now() + GATHER);
+            }
             _ => {}
         }
     }
@@ -337,6 +388,7 @@ impl Supervisor {
             Query::Applications(_) => "applications",
             Query::Clusters => "clusters",
             Query::LabelledPods(_) | Query::ReleasePods(_) => "pods",
+            Query::Events(_) | Query::EventsOf(_) => "events",
         };
         self.notice(&format!(
             "watching {what} in {} broke by a fault of lateen's own, told in its log: starting it again",
@@ -434,6 +486,42 @@ impl Supervisor {
                 }
             }
             member.want_pods(&wanted, self.scope.all).await;
+        }
+    }
+
+    /// Asks for the events that somebody looks at, in every cluster, and for no others.
+    async fn want_events(&mut self) {
+        for (id, member) in &mut self.members {
+            let labels = self.rows.get(id).map(|row| row.labels.as_slice()).unwrap_or_default();
+            let within = |interest: &Interest| -> Vec<Text> {
+                interest.places.iter().filter_map(|place| place.within(id, labels).cloned()).collect()
+            };
+            let mut wanted = WantedEvents::default();
+            for scope in self.lookers.values() {
+                match scope {
+                    EventScope::All => {
+                        let deployed_to = self.interests.values().flat_map(within);
+                        if self.scope.all {
+                            wanted.everywhere = true;
+                            wanted.instead.extend(deployed_to);
+                        } else {
+                            wanted.namespaces.extend(deployed_to);
+                        }
+                    }
+                    EventScope::App(app) => {
+                        wanted.namespaces.extend(self.interests.get(app).map(within).unwrap_or_default());
+                        // Its own are on the hub.
+                        if id.is_local() {
+                            wanted.namespaces.insert(app.namespace.clone());
+                        }
+                    }
+                    EventScope::Object(object) if object.cluster == *id => {
+                        wanted.objects.insert(object.clone());
+                    }
+                    EventScope::Object(_) => {}
+                }
+            }
+            member.want_events(&wanted).await;
         }
     }
 

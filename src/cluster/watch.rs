@@ -44,6 +44,8 @@ pub(crate) struct Question {
     pub(crate) path: String,
     /// Label selector.
     pub(crate) selector: Option<&'static str>,
+    /// Field selector.
+    pub(crate) fields: Option<String>,
     /// The kind in a sentence: "pods in foo".
     pub(crate) what: String,
 }
@@ -376,15 +378,24 @@ impl<P: Projection> Watch<P> {
 
     fn list_uri(&self, next: Option<&str>) -> String {
         let mut uri = format!("{}?limit={}", self.question.path, self.page);
-        if let Some(selector) = self.question.selector {
-            uri.push_str("&labelSelector=");
-            uri.push_str(&escape(selector));
-        }
+        self.choose(&mut uri);
         if let Some(next) = next {
             uri.push_str("&continue=");
             uri.push_str(&escape(next));
         }
         uri
+    }
+
+    /// Adds the selectors.
+    fn choose(&self, uri: &mut String) {
+        for (name, selector) in [("labelSelector", self.question.selector), ("fieldSelector", self.question.fields.as_deref())] {
+            if let Some(selector) = selector {
+                uri.push('&');
+                uri.push_str(name);
+                uri.push('=');
+                uri.push_str(&escape(selector));
+            }
+        }
     }
 
     fn watch_uri(&self, version: &str, length: Duration) -> String {
@@ -394,10 +405,7 @@ impl<P: Projection> Watch<P> {
             length.as_secs(),
             escape(version)
         );
-        if let Some(selector) = self.question.selector {
-            uri.push_str("&labelSelector=");
-            uri.push_str(&escape(selector));
-        }
+        self.choose(&mut uri);
         uri
     }
 }

@@ -6,8 +6,10 @@
 use super::{
     application::Application,
     cluster::{Cluster, LinkState},
+    event::Event,
     key::{ClusterId, RowKey, Text},
     pod::Pod,
+    resource::ResourceKey,
 };
 
 /// One question that is watched: a kind, in a cluster, within a namespace or label.
@@ -30,6 +32,10 @@ pub enum Query {
     LabelledPods(Option<Text>),
     /// Pods of Helm releases in one namespace, found by owner.
     ReleasePods(Text),
+    /// Events, in one namespace or all; asked while somebody looks at them.
+    Events(Option<Text>),
+    /// Events about one object; asked while somebody looks at them.
+    EventsOf(ResourceKey),
 }
 
 /// Counts the lists of one scope; later is larger.
@@ -44,6 +50,8 @@ pub enum Row {
     Pod(Box<Pod>),
     /// A joined cluster.
     Cluster(Box<Cluster>),
+    /// An event.
+    Event(Box<Event>),
 }
 
 impl Row {
@@ -53,6 +61,7 @@ impl Row {
             Self::Application(row) => RowKey::Application(row.key.clone()),
             Self::Pod(row) => RowKey::Pod(row.key.clone()),
             Self::Cluster(row) => RowKey::Cluster(row.id.clone()),
+            Self::Event(row) => RowKey::Event(row.key.clone()),
         }
     }
 }

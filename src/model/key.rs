@@ -4,6 +4,8 @@
 
 use std::{fmt, sync::Arc};
 
+use super::event::EventKey;
+
 /// Shared, immutable text. Names, namespaces and kinds repeat over thousands of rows.
 pub type Text = Arc<str>;
 
@@ -97,4 +99,6 @@ pub enum RowKey {
     Pod(PodKey),
     /// A joined cluster.
     Cluster(ClusterId),
+    /// An event.
+    Event(EventKey),
 }

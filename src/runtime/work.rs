@@ -255,6 +255,9 @@ impl Worker for Work {
                     task.abort();
                 }
             }
+            // What comes of it comes as changes of the world.
+            Effect::WatchEvents(id, scope) => drop(self.session.watch_events(id, scope)),
+            Effect::StopEvents(id) => self.session.stop_events(id),
             Effect::Act(task, action) => self.act(task, action),
             Effect::Copy(task, text) => {
                 let copy = self.clipboard.copy(text);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{key::Text, pod::Pod, selector::Labels};
+use crate::model::{event::Event, key::Text, pod::Pod, selector::Labels};
 
 /// Texts in use. What nobody uses any more goes when the set has doubled.
 #[derive(Debug, Default)]
@@ -33,6 +33,22 @@ impl Interner {
                 self.text(&mut port.name);
                 self.text(&mut port.protocol);
             }
+        }
+    }
+
+    /// Replaces what repeats in an event's row by the one copy.
+    pub(super) fn event(&mut self, event: &mut Event) {
+        for text in [
+            &mut event.key.cluster.0,
+            &mut event.key.namespace,
+            &mut event.object.cluster.0,
+            &mut event.object.group,
+            &mut event.object.kind,
+            &mut event.object.namespace,
+            &mut event.reason,
+            &mut event.source,
+        ] {
+            self.text(text);
         }
     }
 

@@ -354,6 +354,7 @@ impl Plain {
                 Row::Application(_) => apps(),
                 Row::Pod(row) => scope(row.key.cluster.as_str(), Query::LabelledPods(None)),
                 Row::Cluster(_) => scope("local", Query::Clusters),
+                Row::Event(row) => scope(row.key.cluster.as_str(), Query::Events(None)),
             };
             store.apply(Delta::Upsert { scope, epoch: 1, row: row.clone() });
         }

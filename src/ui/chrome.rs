@@ -10,7 +10,7 @@ use crate::{
         prompt::{Kind, Prompt},
         table::{Part, Rows, Table, Tone},
     },
-    model::{cluster::LinkState, health::Health, key::AppKey},
+    model::{cluster::LinkState, event::EventScope, health::Health, key::AppKey},
 };
 
 use super::{
@@ -147,6 +147,17 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             list(&mut parts, "pods", Some(&scope), table);
         }
         Page::Forwards(table) => list(&mut parts, "forwards", None, table),
+        Page::Events(table) => {
+            let scope = match &table.rows.scope {
+                EventScope::All => namespace,
+                EventScope::App(app) => app.to_string(),
+                EventScope::Object(object) => {
+                    let place = if object.namespace.is_empty() { "" } else { "/" };
+                    format!("{}{place}{} {}/{}", object.cluster, object.namespace, object.kind, object.name)
+                }
+            };
+            list(&mut parts, "events", Some(&scope), table);
+        }
         Page::Application(page) => {
             let from = app.pages.trail().last().map_or("applications", |page| page.view().as_str());
             parts.push(Part::dim(format!("{from} › ")));
