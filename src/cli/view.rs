@@ -208,9 +208,12 @@ impl View {
     /// Waits for a change, and takes it in.
     pub(super) async fn changed(&mut self) {
         let looked_up = async {
-            match &mut self.made {
-                Some(made) if made.objects.changed().await.is_ok() => {}
-                _ => std::future::pending().await,
+            let changed = match &mut self.made {
+                Some(made) => made.objects.changed().await.is_ok(),
+                None => false,
+            };
+            if !changed {
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {

@@ -388,7 +388,9 @@ impl<P: Projection> Watch<P> {
 
     /// Adds the selectors.
     fn choose(&self, uri: &mut String) {
-        for (name, selector) in [("labelSelector", self.question.selector), ("fieldSelector", self.question.fields.as_deref())] {
+        for (name, selector) in
+            [("labelSelector", self.question.selector), ("fieldSelector", self.question.fields.as_deref())]
+        {
             if let Some(selector) = selector {
                 uri.push('&');
                 uri.push_str(name);

@@ -102,8 +102,8 @@ impl Events {
         claims.claim(scope, epoch);
         self.bytes += row.size();
         self.by_time.insert((row.last, row.key.clone()));
-        self.rows.insert(row.key.clone(), Entry { row: row.clone(), claims });
-        self.fold_in(&row);
+        self.fold_new(&row);
+        self.rows.insert(row.key.clone(), Entry { row, claims });
         self.make_room();
         true
     }
@@ -148,19 +148,27 @@ impl Events {
         }
     }
 
+    /// Folds one in that was not there. What there is need not be folded again, of which there may be thousands.
+    fn fold_new(&mut self, row: &Event) {
+        let key = row.fold_key();
+        let Some(folded) = self.folds.get_mut(&key) else {
+            if let Some(fold) = Fold::of([row]) {
+                self.order.insert((Reverse(fold.last), key.clone()));
+                self.folds.insert(key, Folded { fold, of: BTreeSet::from([row.key.clone()]) });
+            }
+            return;
+        };
+        let before = folded.fold.last;
+        folded.fold.add(row);
+        folded.of.insert(row.key.clone());
+        let after = folded.fold.last;
+        self.order.remove(&(Reverse(before), key.clone()));
+        self.order.insert((Reverse(after), key));
+    }
+
+    /// Folds one in that was there, and is otherwise now.
     fn fold_in(&mut self, row: &Event) {
         let key = row.fold_key();
-        if let Some(folded) = self.folds.get_mut(&key)
-            && folded.of.insert(row.key.clone())
-        {
-            // One more: what there is need not be folded again, of which there may be thousands.
-            let before = folded.fold.last;
-            folded.fold.add(row);
-            let after = folded.fold.last;
-            self.order.remove(&(Reverse(before), key.clone()));
-            self.order.insert((Reverse(after), key));
-            return;
-        }
         let mut of = self.take_fold(&key);
         of.insert(row.key.clone());
         self.put_fold(key, of);
@@ -219,7 +227,8 @@ mod tests {
     #[test]
     fn events_fold_by_object_and_reason_newest_first_and_unfold_as_they_go() {
         let mut events = Events::default();
-        for row in [event("a", "x", "BackOff", 3, 10), event("b", "x", "BackOff", 2, 30), event("c", "y", "Pulled", 1, 20)]
+        for row in
+            [event("a", "x", "BackOff", 3, 10), event("b", "x", "BackOff", 2, 30), event("c", "y", "Pulled", 1, 20)]
         {
             assert!(events.upsert(row, 1, 1));
         }
@@ -249,7 +258,8 @@ mod tests {
         assert_eq!(events.len(), MOST_EVENTS, "one that is older than all that is kept is not taken");
         let mut events = Events::default();
         for at in 0..100 {
-            let row = Event { message: "x".repeat(64 * 1024).into(), ..event(&format!("e{at}"), "x", "BackOff", 1, at) };
+            let row =
+                Event { message: "x".repeat(64 * 1024).into(), ..event(&format!("e{at}"), "x", "BackOff", 1, at) };
             events.upsert(row, 1, 1);
         }
         assert!(events.bytes() <= MOST_BYTES && events.len() > 50, "{} events, {} bytes", events.len(), events.bytes());

@@ -281,13 +281,14 @@ impl Rows for EventRows {
         }
     }
 
-    fn text(&self, _world: &World, key: &FoldKey, out: &mut String) {
+    fn text(&self, world: &World, key: &FoldKey, out: &mut String) {
         let object = &key.object;
-        let name = [object.cluster.as_str(), " ", &object.namespace, " ", &object.kind, "/", &object.name, " ", &key.reason];
+        let name =
+            [object.cluster.as_str(), " ", &object.namespace, " ", &object.kind, "/", &object.name, " ", &key.reason];
         for part in name {
             out.push_str(part);
         }
-        if let Some(fold) = fold(_world, key) {
+        if let Some(fold) = fold(world, key) {
             for part in [" ", &*fold.source, " ", &*fold.message] {
                 out.push_str(part);
             }
@@ -357,7 +358,10 @@ pub fn notes(rows: &EventRows, world: &World) -> Vec<(ClusterId, Cell)> {
         notes.push((scope.cluster.clone(), vec![Part::Text(text, tone)]));
     }
     if let Some(at) = world.store.events().let_go() {
-        let room = format!("the newest {MOST_EVENTS} events are kept, of at most {} MiB: what last happened ", MOST_BYTES >> 20);
+        let room = format!(
+            "the newest {MOST_EVENTS} events are kept, of at most {} MiB: what last happened ",
+            MOST_BYTES >> 20
+        );
         let cell = vec![Part::dim(room), Part::Ago(Some(at), Tone::Dim), Part::dim(" ago or before is not all here")];
         notes.push((ClusterId::local(), cell));
     }

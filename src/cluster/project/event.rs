@@ -121,7 +121,8 @@ mod tests {
         let cluster = ClusterId::named("foo");
         assert_eq!(event(&cluster, &json!({"metadata": {"name": "x"}})), None, "about nothing");
         assert_eq!(event(&cluster, &json!([])), None);
-        let row = read(&json!({"metadata": {"name": "x"}, "involvedObject": {"kind": "Node", "name": "n"}, "count": -3,
+        let row =
+            read(&json!({"metadata": {"name": "x"}, "involvedObject": {"kind": "Node", "name": "n"}, "count": -3,
             "message": "é".repeat(2000), "lastTimestamp": "yesterday"}));
         assert_eq!((row.count, row.message.len(), row.last), (1, 1024, None));
     }
