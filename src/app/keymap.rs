@@ -435,6 +435,7 @@ fn defaults() -> Vec<Binding> {
         line(V::Description, &[Key::char('c')], A::Copy, "copy", "copy it as it is shown"),
         line(V::Description, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
         line(V::Description, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
+        line(V::Events, &[Key::plain(C::Enter)], A::Enter, "", "what the event is about"),
         line(V::Events, &[Key::ctrl('x')], A::OnlyNotOk, "warnings", "only warnings"),
         line(V::Events, &[Key::char('l')], A::Logs, "logs", "log of the pod it is about"),
         line(V::Table, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),

@@ -6,7 +6,7 @@ use crate::model::{
     event::EventScope,
     forward::{ForwardState, ForwardTarget, preferred_local_port},
     health::Health,
-    key::{AppKey, PodKey, Text},
+    key::{AppKey, ClusterId, PodKey, Text},
     object::Face,
     resource::ResourceKey,
 };
@@ -300,21 +300,18 @@ fn logs_of_pod(app: &mut App, pod: PodKey, container: Option<Text>) -> Vec<Effec
 
 /// Opens the events of the thing under the cursor: of an application those of all that it made.
 pub(super) fn events_of_cursor(app: &mut App) -> Vec<Effect> {
-    if matches!(app.page(), Page::Events(_)) {
-        return bad(app, "these are events: enter opens what the one under the cursor is about");
-    }
     let Some(subject) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
-    if subject == ResourceKey::cluster(&subject.cluster) {
+    if subject == ResourceKey::cluster(&ClusterId(subject.name.clone())) {
         let mut page = Page::events(EventScope::All);
-        page.set_filter(&format!("cluster:{}", subject.cluster));
+        page.set_filter(&format!("cluster:{}", subject.name));
         return app.open(page);
     }
     let key = AppKey { namespace: subject.namespace.clone(), name: subject.name.clone() };
-    let scope = if subject == ResourceKey::application(&key) {
-        EventScope::App(key)
-    } else {
-        EventScope::Object(subject)
-    };
+    let scope =
+        if subject == ResourceKey::application(&key) { EventScope::App(key) } else { EventScope::Object(subject) };
+    if matches!(app.page(), Page::Events(table) if table.rows.scope == scope) {
+        return bad(app, "these are its events: enter opens the object itself");
+    }
     app.open(Page::events(scope))
 }
 

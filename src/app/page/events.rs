@@ -12,7 +12,8 @@ use crate::{
         effect::Effect,
         keymap::Action,
         message::StreamId,
-        page::{Reaction, Wish},
+        notice::Level,
+        page::{Page, Reaction, Wish, object::ObjectPage},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
@@ -21,7 +22,8 @@ use crate::{
         delta::{Query, ScopeState},
         event::{EventScope, Fold, FoldKey, MOST_BYTES, MOST_EVENTS},
         health::Health,
-        key::{AppKey, ClusterId, PodKey, Text},
+        key::{AppKey, ClusterId, Text},
+        object::Face,
         resource::ResourceKey,
         tree::{Tree, What},
     },
@@ -166,19 +168,11 @@ fn places(world: &World) -> Option<BTreeSet<(ClusterId, Text)>> {
 /// Whether an event belongs to the namespace shown: that of its pod's application, else one such applications deploy to.
 fn is_shown(world: &World, places: Option<&BTreeSet<(ClusterId, Text)>>, object: &ResourceKey) -> bool {
     let Some(places) = places else { return true };
-    let pod = pod_of(object).and_then(|pod| world.store.pod(&pod));
+    let pod = object.as_pod().and_then(|pod| world.store.pod(&pod));
     match pod {
         Some(pod) => world.shows_pod(pod),
         None => places.contains(&(object.cluster.clone(), object.namespace.clone())),
     }
-}
-
-fn pod_of(object: &ResourceKey) -> Option<PodKey> {
-    (&*object.kind == "Pod" && object.group.is_empty()).then(|| PodKey {
-        cluster: object.cluster.clone(),
-        namespace: object.namespace.clone(),
-        name: object.name.clone(),
-    })
 }
 
 fn fold<'a>(world: &'a World, key: &FoldKey) -> Option<&'a Fold> {
@@ -377,12 +371,14 @@ pub fn on_action(table: &mut Table<EventRows>, action: Action, _world: &World) -
         return Reaction::taken();
     }
     let Some(key) = table.selected().cloned() else { return Reaction::ignored() };
-    Reaction::wish(match action {
-        Action::Logs => match pod_of(&key.object) {
+    let wish = match action {
+        Action::Enter => Wish::Open(Box::new(Page::Object(Box::new(ObjectPage::new(key.object, Face::Description))))),
+        Action::Logs => match key.object.as_pod() {
             Some(pod) => Wish::LogsOfPod(pod, None),
-            None => return Reaction::ignored(),
+            None => return Reaction::wish(Wish::Say(Level::Info, format!("a {} has no log", key.object.kind))),
         },
         Action::Copy => Wish::Copy(format!("{}/{}", key.object.kind, key.object.name)),
         _ => return Reaction::ignored(),
-    })
+    };
+    Reaction::wish(wish)
 }
