@@ -17,6 +17,7 @@ use std::{
 
 pub mod actions;
 pub mod collect;
+pub mod drift;
 pub mod error;
 pub mod feed;
 pub mod forward;
@@ -25,6 +26,7 @@ pub mod logs;
 pub mod object;
 pub mod project;
 pub mod request;
+pub mod revisions;
 pub mod supervisor;
 pub mod tree;
 

@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod clipboard;
+mod compare;
 pub mod console;
 pub mod dashboard;
 pub mod event_loop;

@@ -17,6 +17,10 @@ pub enum Command {
     Forwards,
     /// The tree of an application; without: of the one under the cursor.
     Tree(Option<String>),
+    /// The revisions of an application; without: of the one under the cursor.
+    Revisions(Option<String>),
+    /// What was applied for an application against what is there now; without: of the one under the cursor.
+    Diff(Option<String>),
     /// The log of a pod, by name; without: of what is under the cursor.
     Logs(Option<String>),
     /// The events of all clusters; of what an application made when named.
@@ -119,6 +123,20 @@ pub const COMMANDS: &[Spec] = &[
         required: false,
         help: "the events, in every cluster; of what one application made when named",
         read: Command::Events,
+    },
+    Spec {
+        names: &["revisions", "revision", "rev"],
+        argument: Argument::Application,
+        required: false,
+        help: "the revisions of an application, and what differs between them",
+        read: Command::Revisions,
+    },
+    Spec {
+        names: &["diff", "drift"],
+        argument: Argument::Application,
+        required: false,
+        help: "what was applied for an application against what is there now",
+        read: Command::Diff,
     },
     Spec {
         names: &["logs", "log"],

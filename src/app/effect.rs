@@ -1,8 +1,8 @@
 //! Work that `update` asks for and the runtime performs.
 
 use crate::model::{
-    action::Action, application::Placement, event::EventScope, forward::ForwardTarget, key::AppKey, log::LogRequest,
-    object::ObjectRequest, pod::Pod,
+    action::Action, application::Placement, diff::Comparison, event::EventScope, forward::ForwardTarget, key::AppKey,
+    log::LogRequest, object::ObjectRequest, pod::Pod,
 };
 
 use super::message::{ForwardId, StreamId, TaskId};
@@ -56,6 +56,14 @@ pub enum Effect {
     WatchEvents(StreamId, EventScope),
     /// Watch those no longer: what nobody else watches is let go.
     StopEvents(StreamId),
+    /// Look up the revisions of an application, again and again; answers `Revisions` when they have changed.
+    WatchRevisions(StreamId, AppKey),
+    /// Stop looking.
+    StopRevisions(StreamId),
+    /// Compare; answers `Compared`: once of revisions, again and again of what is there now.
+    Compare(StreamId, Comparison),
+    /// Stop comparing.
+    StopCompare(StreamId),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

@@ -85,6 +85,20 @@ pub enum Action {
     Previous,
     /// The tree of an application.
     Tree,
+    /// The revisions of an application.
+    Revisions,
+    /// What differs: of a revision from another, of what was applied from what is there now.
+    Diff,
+    /// Mark the thing under the cursor, for what takes two.
+    Mark,
+    /// To the next change.
+    NextChange,
+    /// To the change before.
+    PreviousChange,
+    /// Show or hide what did not change.
+    Unchanged,
+    /// Show or hide what was left out of a comparison.
+    Ignored,
     /// To the next thing that is not well.
     NextBad,
     /// Hide what hangs from a line; where nothing does, up to what it hangs from.
@@ -232,6 +246,10 @@ pub enum View {
     Description,
     /// Events.
     Events,
+    /// The revisions of an application.
+    Revisions,
+    /// What differs.
+    Diff,
 }
 
 impl View {
@@ -251,6 +269,8 @@ impl View {
             Self::Yaml => "yaml",
             Self::Description => "describe",
             Self::Events => "events",
+            Self::Revisions => "revisions",
+            Self::Diff => "diff",
         }
     }
 
@@ -270,6 +290,8 @@ impl View {
             Self::Yaml => &[Self::Yaml, Self::Global],
             Self::Description => &[Self::Description, Self::Global],
             Self::Events => &[Self::Events, Self::Table, Self::Global],
+            Self::Revisions => &[Self::Revisions, Self::Table, Self::Global],
+            Self::Diff => &[Self::Diff, Self::Global],
         }
     }
 }
@@ -371,10 +393,13 @@ fn defaults() -> Vec<Binding> {
             "forward a port to one of its services or pods",
         ),
         line(V::Applications, &[Key::char('t')], A::Tree, "tree", "the tree of everything it made"),
+        line(V::Applications, &[Key::char('v')], A::Revisions, "", "its revisions"),
         line(V::Application, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
         line(V::Application, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
         line(V::Application, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
         line(V::Application, &[Key::char('t')], A::Tree, "tree", "the tree of everything it made"),
+        line(V::Application, &[Key::char('v')], A::Revisions, "", "its revisions"),
+        line(V::Application, &[Key::char('D')], A::Diff, "", "what was applied against what is there now"),
         line(V::Application, &[Key::plain(C::Enter)], A::Enter, "", "fold or unfold; of a pod: its log"),
         line(
             V::Application,
@@ -410,6 +435,8 @@ fn defaults() -> Vec<Binding> {
         line(V::Tree, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
         line(V::Tree, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
         line(V::Tree, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
+        line(V::Tree, &[Key::char('v')], A::Revisions, "", "the application's revisions"),
+        line(V::Tree, &[Key::char('D')], A::Diff, "", "what was applied against what is there now"),
         line(V::Tree, &[Key::plain(C::Enter)], A::Enter, "", "fold or unfold; of a pod: its log"),
         line(V::Tree, &[Key::plain(C::Left)], A::Fold, "", "fold, or up to what it hangs from"),
         line(V::Tree, &[Key::plain(C::Right)], A::Unfold, "", "unfold"),
@@ -438,6 +465,23 @@ fn defaults() -> Vec<Binding> {
         line(V::Events, &[Key::plain(C::Enter)], A::Enter, "", "what the event is about"),
         line(V::Events, &[Key::ctrl('x')], A::OnlyNotOk, "warnings", "only warnings"),
         line(V::Events, &[Key::char('l')], A::Logs, "logs", "log of the pod it is about"),
+        line(V::Revisions, &[Key::plain(C::Enter)], A::Enter, "show", "show it as it is"),
+        line(V::Revisions, &[Key::char(' ')], A::Mark, "mark", "mark it: D compares the marked one with another"),
+        line(
+            V::Revisions,
+            &[Key::char('D')],
+            A::Diff,
+            "diff",
+            "what differs from the marked one, or from the one before",
+        ),
+        line(V::Diff, &[Key::char('n')], A::NextChange, "next change", "to the next change"),
+        line(V::Diff, &[Key::char('N')], A::PreviousChange, "", "to the change before"),
+        line(V::Diff, &[Key::plain(C::Enter)], A::Enter, "fold", "fold or unfold a section, or what is unchanged"),
+        line(V::Diff, &[Key::char('u')], A::Unchanged, "unchanged", "show or hide what did not change"),
+        line(V::Diff, &[Key::char('i')], A::Ignored, "ignored", "show or hide what was left out of the comparison"),
+        line(V::Diff, &[Key::char('c')], A::Copy, "copy", "copy the section, as a unified diff"),
+        line(V::Diff, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
+        line(V::Diff, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
         line(V::Table, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
         line(V::Table, &[Key::shift(C::Left)], A::SortLeft, "", "sort by the column to the left"),
         line(V::Table, &[Key::shift(C::Right)], A::SortRight, "", "sort by the column to the right"),

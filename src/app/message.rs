@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use crate::model::{
     action::Outcome,
     delta::Delta,
+    diff::Report,
     forward::{ForwardState, ForwardTarget},
     key::Text,
     log::LogEvent,
     object::ObjectNews,
+    revision::Revision,
     tree::Tree,
 };
 
@@ -37,6 +39,10 @@ pub enum Message {
     Tree(StreamId, Result<Box<Tree>, Text>),
     /// What is told of an object that is followed.
     Object(StreamId, Box<ObjectNews>),
+    /// The revisions of an application, the newest first; or why they could not be looked up.
+    Revisions(StreamId, Result<Vec<Revision>, Text>),
+    /// What came of a comparison; or why nothing did.
+    Compared(StreamId, Result<Box<Report>, Text>),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

@@ -4,23 +4,28 @@ pub mod application;
 pub mod applications;
 pub mod approvals;
 pub mod clusters;
+pub mod diff;
 pub mod events;
 pub mod forwards;
 pub mod logs;
 pub mod object;
 pub mod pods;
+pub mod revisions;
 pub mod tree;
 
 use jiff::Timestamp;
 
 use crate::model::{
+    diff::Comparison,
     event::EventScope,
     key::{AppKey, PodKey},
+    resource::ResourceKey,
 };
 
 use self::{
     application::ApplicationPage, applications::ApplicationRows, approvals::ApprovalRows, clusters::ClusterRows,
-    events::EventRows, forwards::ForwardRows, logs::LogPage, object::ObjectPage, pods::PodRows, tree::TreePage,
+    diff::DiffPage, events::EventRows, forwards::ForwardRows, logs::LogPage, object::ObjectPage, pods::PodRows,
+    revisions::RevisionRows, tree::TreePage,
 };
 use super::{
     dialog::choose::Chooser,
@@ -55,6 +60,10 @@ pub enum Page {
     Object(Box<ObjectPage>),
     /// Events.
     Events(Table<EventRows>),
+    /// The revisions of an application.
+    Revisions(Table<RevisionRows>),
+    /// What differs.
+    Diff(Box<DiffPage>),
 }
 
 /// What a page or a layer wants done; it does nothing itself but to its own state.
@@ -90,6 +99,18 @@ pub enum Wish {
     Write(AppKey, crate::model::action::Action),
 }
 
+impl Wish {
+    /// To the revisions of an application.
+    pub fn revisions(app: AppKey) -> Self {
+        Self::Open(Box::new(Page::Revisions(Table::new(RevisionRows::new(app)))))
+    }
+
+    /// To what was applied for an application against what is there now; the cursor on an object, where one is meant.
+    pub fn drift(app: AppKey, object: Option<ResourceKey>) -> Self {
+        Self::Open(Box::new(Page::Diff(Box::new(DiffPage::new(Comparison::Drift(app)).on_object(object)))))
+    }
+}
+
 /// What came of a key: whether it was taken, and what is wished.
 #[derive(Debug, Default)]
 pub struct Reaction {
@@ -123,7 +144,7 @@ impl Reaction {
 
 /// Delegates to whichever table a page holds.
 macro_rules! each {
-    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr, tree $tree:ident => $on_tree:expr, object $object:ident => $on_object:expr) => {
+    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr, tree $tree:ident => $on_tree:expr, object $object:ident => $on_object:expr, diff $diff:ident => $on_diff:expr) => {
         match $page {
             Page::Applications($table) => $on_table,
             Page::Approvals($table) => $on_table,
@@ -135,6 +156,8 @@ macro_rules! each {
             Page::Logs($log) => $on_log,
             Page::Tree($tree) => $on_tree,
             Page::Object($object) => $on_object,
+            Page::Revisions($table) => $on_table,
+            Page::Diff($diff) => $on_diff,
         }
     };
 }
@@ -178,17 +201,19 @@ impl Page {
             Self::Tree(_) => View::Tree,
             Self::Object(page) => page.view(),
             Self::Events(_) => View::Events,
+            Self::Revisions(_) => View::Revisions,
+            Self::Diff(_) => View::Diff,
         }
     }
 
     /// Brings what is shown up to what is known.
     pub fn settle(&mut self, world: &World) {
-        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world), object _page => {});
+        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world), object _page => {}, diff page => page.settle(world));
     }
 
     /// When what is shown is to be brought up to what is known though nothing comes, if so.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None, object _page => None)
+        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None, object _page => None, diff _page => None)
     }
 
     /// Obeys a key.
@@ -204,22 +229,24 @@ impl Page {
             Self::Tree(page) => page.on_action(action, world),
             Self::Object(page) => page.on_action(action, world),
             Self::Events(table) => events::on_action(table, action, world),
+            Self::Revisions(table) => revisions::on_action(table, action, world),
+            Self::Diff(page) => page.on_action(action, world),
         }
     }
 
     /// The filter in force.
     pub fn filter(&self) -> &Filter {
-        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter(), tree page => page.filter(), object page => page.filter())
+        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter(), tree page => page.filter(), object page => page.filter(), diff page => page.filter())
     }
 
     /// Takes a filter as it is typed.
     pub fn set_filter(&mut self, raw: &str) {
-        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw), tree page => page.set_filter(raw), object page => page.set_filter(raw));
+        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw), tree page => page.set_filter(raw), object page => page.set_filter(raw), diff page => page.set_filter(raw));
     }
 
     /// Takes where the list was drawn.
     pub fn on_drawn(&mut self, offset: usize, height: usize) {
-        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height), tree page => page.on_drawn(offset, height), object page => page.on_drawn(offset, height));
+        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height), tree page => page.on_drawn(offset, height), object page => page.on_drawn(offset, height), diff page => page.on_drawn(offset, height));
     }
 
     /// The page comes into sight: again or for the first time.
@@ -229,6 +256,8 @@ impl Page {
             Self::Tree(page) => page.on_enter(world),
             Self::Object(page) => page.on_enter(world),
             Self::Events(table) => table.rows.on_enter(world),
+            Self::Revisions(table) => revisions::on_enter(table, world),
+            Self::Diff(page) => page.on_enter(world),
             _ => Vec::new(),
         }
     }
@@ -244,6 +273,8 @@ impl Page {
                 table.forget();
                 table.rows.on_leave()
             }
+            Self::Revisions(table) => revisions::on_leave(table),
+            Self::Diff(page) => page.on_leave(),
             _ => Vec::new(),
         }
     }

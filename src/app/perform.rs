@@ -3,6 +3,7 @@
 use crate::model::{
     application::Application,
     delta::Query,
+    diff::Comparison,
     event::EventScope,
     forward::{ForwardState, ForwardTarget, preferred_local_port},
     health::Health,
@@ -27,10 +28,12 @@ use super::{
     page::{
         Page, Wish,
         application::ApplicationPage,
+        diff::DiffPage,
         forwards,
         logs::{LogPage, choose_container},
         object::ObjectPage,
         pods::PodRows,
+        revisions::RevisionRows,
         tree::TreePage,
     },
     table::Table,
@@ -113,6 +116,14 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             Page::Events(table) if table.rows.scope == EventScope::All => Vec::new(),
             _ => app.open(Page::events(EventScope::All)),
         },
+        Command::Revisions(Some(name)) => {
+            with_app(app, &name, |app, key| app.open(Page::Revisions(Table::new(RevisionRows::new(key)))))
+        }
+        Command::Revisions(None) => key_on_page(app, super::keymap::Action::Revisions),
+        Command::Diff(Some(name)) => {
+            with_app(app, &name, |app, key| app.open(Page::Diff(Box::new(DiffPage::new(Comparison::Drift(key))))))
+        }
+        Command::Diff(None) => key_on_page(app, super::keymap::Action::Diff),
         Command::Logs(Some(name)) => {
             let pod = app.world.store.pods().find(|pod| *pod.key.name == *name).map(|pod| pod.key.clone());
             match pod {

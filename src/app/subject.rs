@@ -1,6 +1,11 @@
 //! The object under the cursor: what the keys that work on any object act upon.
 
-use crate::model::{resource::ResourceKey, tree::What};
+use crate::model::{
+    diff::Comparison,
+    key::{AppKey, ClusterId, Text},
+    resource::ResourceKey,
+    tree::What,
+};
 
 use super::{
     App,
@@ -46,7 +51,23 @@ impl Page {
                 What::Object(key) | What::Idle(key, _) => key.clone(),
             }),
             Self::Object(page) => Some(page.key.clone()),
+            Self::Revisions(table) => table.selected().map(|name| revision(&table.rows.app, name)),
+            Self::Diff(page) => match &page.asked {
+                Comparison::Revision(app, name) | Comparison::Revisions(app, _, name) => Some(revision(app, name)),
+                Comparison::Drift(_) => page.object().cloned(),
+            },
             Self::Events(table) => table.selected().map(|fold| fold.object.clone()),
         }
+    }
+}
+
+/// An ApplicationRevision, as it is kept on the hub.
+fn revision(app: &AppKey, name: &Text) -> ResourceKey {
+    ResourceKey {
+        cluster: ClusterId::local(),
+        group: "core.oam.dev".into(),
+        kind: "ApplicationRevision".into(),
+        namespace: app.namespace.clone(),
+        name: name.clone(),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     input,
     message::Message,
     notice::{Level, Notice},
-    page::Page,
+    page::{Page, revisions},
     perform,
 };
 
@@ -37,6 +37,20 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         Message::Object(stream, news) => {
             if let Page::Object(page) = app.pages.current_mut() {
                 page.on_news(stream, *news);
+            }
+            Vec::new()
+        }
+        Message::Revisions(stream, answer) => {
+            if let Page::Revisions(table) = app.pages.current_mut()
+                && revisions::on_revisions(table, stream, answer)
+            {
+                app.world.touch();
+            }
+            Vec::new()
+        }
+        Message::Compared(stream, answer) => {
+            if let Page::Diff(page) = app.pages.current_mut() {
+                page.on_report(stream, answer);
             }
             Vec::new()
         }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{
@@ -58,7 +58,7 @@ struct Spec {
     #[serde(rename = "type")]
     kind: String,
     application_generation: i64,
-    managed_resources: Option<Vec<Managed>>,
+    managed_resources: Option<Value>,
     compression: Compression,
 }
 
@@ -70,10 +70,10 @@ struct Compression {
     data: String,
 }
 
-/// One object that KubeVela applied. Its manifest is read over.
+/// One object that KubeVela applied. `R` is its manifest, which is read over where nobody asks for it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Managed {
+struct Managed<R: Default = IgnoredAny> {
     api_version: String,
     kind: String,
     namespace: String,
@@ -83,9 +83,10 @@ struct Managed {
     #[serde(rename = "trait")]
     made_by_trait: String,
     deleted: bool,
+    raw: R,
 }
 
-impl Managed {
+impl<R: Default> Managed<R> {
     fn root(&self, tracked: Tracked) -> Root {
         let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
         Root {
@@ -106,29 +107,40 @@ impl Managed {
 
 impl Tracker {
     /// What it lists, unpacked.
-    fn managed(&self) -> Result<Vec<Managed>, String> {
+    fn managed<R: Default + DeserializeOwned>(&self) -> Result<Vec<Managed<R>>, String> {
+        let unexpected = |error| format!("its content is not as expected: {error}");
         if let Some(plain) = &self.spec.managed_resources {
-            return Ok(plain.clone());
+            return Vec::deserialize(plain).map_err(unexpected);
         }
         let packed = &self.spec.compression;
         if packed.kind.is_empty() {
             return Ok(Vec::new());
         }
-        let bytes = STANDARD.decode(&packed.data).map_err(|error| format!("its data is not base64: {error}"))?;
-        match packed.kind.as_str() {
-            "gzip" => bounded(flate2::read::GzDecoder::new(bytes.as_slice())),
-            "zstd" => {
-                let decoder = ruzstd::decoding::StreamingDecoder::new(bytes.as_slice())
-                    .map_err(|error| format!("its zstd data cannot be unpacked: {error}"))?;
-                bounded(decoder)
-            }
-            other => Err(format!("packed by {other}, which is not known")),
-        }
+        let text = unpack(&packed.kind, &packed.data)?;
+        let list: Option<Vec<Managed<R>>> = serde_json::from_slice(&text).map_err(unexpected)?;
+        Ok(list.unwrap_or_default())
     }
 }
 
-/// Unpacks and reads, up to a bound.
-fn bounded(packed: impl Read) -> Result<Vec<Managed>, String> {
+/// What KubeVela packed into a tracker or a revision: base64 of `gzip` or `zstd`, unpacked up to a bound.
+///
+/// # Errors
+/// A clause for a sentence that names what was packed.
+pub(super) fn unpack(kind: &str, data: &str) -> Result<Vec<u8>, String> {
+    let bytes = STANDARD.decode(data).map_err(|error| format!("its data is not base64: {error}"))?;
+    match kind {
+        "gzip" => bounded(flate2::read::GzDecoder::new(bytes.as_slice())),
+        "zstd" => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(bytes.as_slice())
+                .map_err(|error| format!("its zstd data cannot be unpacked: {error}"))?;
+            bounded(decoder)
+        }
+        other => Err(format!("packed by {other}, which is not known")),
+    }
+}
+
+/// Unpacks, up to a bound.
+fn bounded(packed: impl Read) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     packed
         .take(UNPACKED + 1)
@@ -137,21 +149,25 @@ fn bounded(packed: impl Read) -> Result<Vec<Managed>, String> {
     if text.len() as u64 > UNPACKED {
         return Err(format!("it unpacks to more than {} MiB", UNPACKED / (1024 * 1024)));
     }
-    let list: Option<Vec<Managed>> =
-        serde_json::from_slice(&text).map_err(|error| format!("its content is not as expected: {error}"))?;
-    Ok(list.unwrap_or_default())
+    Ok(text)
 }
 
-/// Joins an application's trackers: objects of the current revision and of the root, then those only an older one has.
-fn join(trackers: &[Tracker], generation: i64, publish_version: Option<&str>, uid: &str) -> Applied {
-    let mut applied = Applied::default();
-    let (mut current, mut older): (Vec<Managed>, Vec<Managed>) = (Vec::new(), Vec::new());
+/// Joins an application's trackers: objects of the current revision and of the root, then those only an older one has;
+/// each with its manifest, where that is asked for.
+fn join<R: Default + Clone + DeserializeOwned>(
+    trackers: &[Tracker],
+    generation: i64,
+    publish_version: Option<&str>,
+    uid: &str,
+) -> (Vec<(Root, R)>, Vec<Text>) {
+    let (mut roots, mut notes) = (Vec::new(), Vec::new());
+    let (mut current, mut older): (Vec<Managed<R>>, Vec<Managed<R>>) = (Vec::new(), Vec::new());
     for tracker in trackers {
         let owner = tracker.metadata.labels.get("app.oam.dev/uid").map_or("", String::as_str);
         // Left over by an application of the same name that was deleted.
         if !owner.is_empty() && !uid.is_empty() && owner != uid {
             let note = format!("tracker {} belongs to another application of this name", tracker.metadata.name);
-            applied.notes.push(note.into());
+            notes.push(note.into());
             continue;
         }
         let is_current = match tracker.spec.kind.as_str() {
@@ -165,7 +181,7 @@ fn join(trackers: &[Tracker], generation: i64, publish_version: Option<&str>, ui
         match tracker.managed() {
             Ok(managed) if is_current => current.extend(managed),
             Ok(managed) => older.extend(managed),
-            Err(why) => applied.notes.push(format!("tracker {}: {why}", tracker.metadata.name).into()),
+            Err(why) => notes.push(format!("tracker {}: {why}", tracker.metadata.name).into()),
         }
     }
     let mut seen: HashSet<ResourceKey> = HashSet::new();
@@ -175,10 +191,10 @@ fn join(trackers: &[Tracker], generation: i64, publish_version: Option<&str>, ui
         let root = managed.root(tracked);
         // One that the current revision deleted is not outdated either: it is on its way out.
         if seen.insert(root.key.clone()) && !managed.deleted {
-            applied.roots.push(root);
+            roots.push((root, managed.raw.clone()));
         }
     }
-    applied
+    (roots, notes)
 }
 
 #[derive(Default, Deserialize)]
@@ -194,25 +210,49 @@ struct List {
 /// # Errors
 /// Where the application cannot be read: then nothing is known.
 pub(crate) async fn applied(hub: &Hub, app: &AppKey, object: &Value, deadline: Duration) -> Result<Applied, Error> {
+    let (roots, notes) = manifests::<IgnoredAny>(hub, app, object, deadline).await?;
+    Ok(Applied { roots: roots.into_iter().map(|(root, _)| root).collect(), notes })
+}
+
+/// The same with the manifest of each object, as it was applied: null where the tracker keeps none.
+///
+/// # Errors
+/// As [`applied`].
+pub(super) async fn manifests<R: Default + Clone + DeserializeOwned>(
+    hub: &Hub,
+    app: &AppKey,
+    object: &Value,
+    deadline: Duration,
+) -> Result<(Vec<(Root, R)>, Vec<Text>), Error> {
     let selector = format!("app.oam.dev/name={},app.oam.dev/namespace={}", app.name, app.namespace);
     let path = "/apis/core.oam.dev/v1beta1/resourcetrackers".to_owned();
     let refused = match list(hub, &path, &selector, deadline).await {
-        Ok(trackers) => return Ok(of(&trackers, object)),
+        Ok(trackers) => return Ok(joined(&trackers, object)),
         Err(error) if matches!(error.class, Class::Forbidden | Class::NotFound) => error,
         Err(error) => return Err(error),
     };
     let path =
         format!("/apis/prism.oam.dev/v1alpha1/namespaces/{}/applicationresourcetrackers", escape(&app.namespace));
     let selector = format!("app.oam.dev/name={}", app.name);
-    let mut applied = match list(hub, &path, &selector, deadline).await {
-        Ok(trackers) => of(&trackers, object),
-        Err(_) => Applied { roots: by_status(object), notes: Vec::new() },
+    let (roots, mut notes) = match list(hub, &path, &selector, deadline).await {
+        Ok(trackers) => joined(&trackers, object),
+        Err(_) => (by_status(object).into_iter().map(|root| (root, R::default())).collect(), Vec::new()),
     };
-    applied.notes.push(format!("roots by the application's own status: {}", refused.message).into());
-    Ok(applied)
+    notes.push(format!("roots by the application's own status: {}", refused.message).into());
+    Ok((roots, notes))
 }
 
+#[cfg(test)]
 fn of(trackers: &[Value], object: &Value) -> Applied {
+    let (roots, notes) = joined::<IgnoredAny>(trackers, object);
+    Applied { roots: roots.into_iter().map(|(root, _)| root).collect(), notes }
+}
+
+/// What trackers as the server has them say of an application.
+pub(super) fn joined<R: Default + Clone + DeserializeOwned>(
+    trackers: &[Value],
+    object: &Value,
+) -> (Vec<(Root, R)>, Vec<Text>) {
     let mut read = Vec::new();
     let mut notes = Vec::new();
     for tracker in trackers {
@@ -224,16 +264,16 @@ fn of(trackers: &[Value], object: &Value) -> Applied {
     let metadata = &object["metadata"];
     let publish_version = metadata["annotations"][PUBLISH_VERSION].as_str();
     let uid = metadata["uid"].as_str().unwrap_or_default();
-    let mut applied = join(&read, metadata["generation"].as_i64().unwrap_or_default(), publish_version, uid);
-    applied.notes.extend(notes);
-    applied
+    let (roots, unread) = join(&read, metadata["generation"].as_i64().unwrap_or_default(), publish_version, uid);
+    notes.splice(0..0, unread);
+    (roots, notes)
 }
 
 /// `status.appliedResources`, which lists what the current revision applied.
 fn by_status(object: &Value) -> Vec<Root> {
     let listed = object["status"]["appliedResources"].as_array().into_iter().flatten();
     listed
-        .filter_map(|one| Managed::deserialize(one).ok())
+        .filter_map(|one| Managed::<IgnoredAny>::deserialize(one).ok())
         .filter(|managed| !managed.deleted && !managed.kind.is_empty())
         .map(|managed| managed.root(Tracked::Updated))
         .collect()

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{audit::Sink, clipboard::Clipboard, event_loop::Worker, session::Senders};
+use super::{audit::Sink, clipboard::Clipboard, compare, event_loop::Worker, session::Senders};
 use crate::{
     app::{
         effect::Effect,
@@ -26,6 +26,7 @@ use crate::{
     model::{
         action::{Action, Outcome},
         application::Placement,
+        diff::Comparison,
         forward::{ForwardState, ForwardTarget},
         key::{AppKey, Text},
         log::{LogEvent, LogRequest},
@@ -58,6 +59,7 @@ pub struct Work {
     logs: HashMap<StreamId, AbortHandle>,
     trees: HashMap<StreamId, AbortHandle>,
     objects: HashMap<StreamId, AbortHandle>,
+    comparisons: HashMap<StreamId, AbortHandle>,
     writes: JoinSet<()>,
 }
 
@@ -74,6 +76,7 @@ impl Work {
             logs: HashMap::new(),
             trees: HashMap::new(),
             objects: HashMap::new(),
+            comparisons: HashMap::new(),
             writes: JoinSet::new(),
         }
     }
@@ -204,6 +207,24 @@ impl Work {
         }));
         self.trees.insert(id, task.abort_handle());
     }
+
+    fn watch_revisions(&mut self, id: StreamId, app: AppKey) {
+        let broken = self.tell.messages.clone();
+        let work = compare::watch_revisions(self.session.hub().clone(), id, app, broken.clone());
+        let task = tokio::spawn(guarded(work, move |reason| async move {
+            let _ = broken.send(Message::Revisions(id, Err(reason))).await;
+        }));
+        self.comparisons.insert(id, task.abort_handle());
+    }
+
+    fn compare(&mut self, id: StreamId, asked: Comparison) {
+        let broken = self.tell.messages.clone();
+        let work = compare::compare(self.session.hub().clone(), id, asked, broken.clone());
+        let task = tokio::spawn(guarded(work, move |reason| async move {
+            let _ = broken.send(Message::Compared(id, Err(reason))).await;
+        }));
+        self.comparisons.insert(id, task.abort_handle());
+    }
 }
 
 impl Work {
@@ -258,6 +279,13 @@ impl Worker for Work {
             // What comes of it comes as changes of the world.
             Effect::WatchEvents(id, scope) => drop(self.session.watch_events(id, scope)),
             Effect::StopEvents(id) => self.session.stop_events(id),
+            Effect::WatchRevisions(id, app) => self.watch_revisions(id, app),
+            Effect::Compare(id, asked) => self.compare(id, asked),
+            Effect::StopRevisions(id) | Effect::StopCompare(id) => {
+                if let Some(task) = self.comparisons.remove(&id) {
+                    task.abort();
+                }
+            }
             Effect::Act(task, action) => self.act(task, action),
             Effect::Copy(task, text) => {
                 let copy = self.clipboard.copy(text);

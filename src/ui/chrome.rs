@@ -6,11 +6,11 @@ use crate::{
     app::{
         App,
         notice::Level,
-        page::{Page, applications::short_revision},
+        page::{Page, applications::short_revision, diff::DiffPage, revisions},
         prompt::{Kind, Prompt},
         table::{Part, Rows, Table, Tone},
     },
-    model::{cluster::LinkState, event::EventScope, health::Health, key::AppKey},
+    model::{cluster::LinkState, diff::Comparison, event::EventScope, health::Health, key::AppKey},
 };
 
 use super::{
@@ -194,6 +194,13 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
                 ));
             }
         }
+        Page::Revisions(table) => {
+            list(&mut parts, "revisions", Some(&table.rows.app.to_string()), table);
+            if let Some(why) = revisions::stale(table) {
+                parts.push(Part::Text(format!(" · not up to date: {why}"), Tone::Accent));
+            }
+        }
+        Page::Diff(page) => diff(&mut parts, page),
         Page::Logs(page) => {
             parts.push(Part::dim("logs · "));
             match (page.held(), page.has_ended()) {
@@ -216,6 +223,26 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
         }
     }
     paint.runs(&parts)
+}
+
+fn diff(parts: &mut Vec<Part>, page: &DiffPage) {
+    let (name, title) = match &page.asked {
+        Comparison::Revision(_, revision) => ("revision", revision.to_string()),
+        Comparison::Revisions(_, first, second) => ("diff", format!("{first} › {second}")),
+        Comparison::Drift(app) => ("diff", format!("{app}: applied › there now")),
+    };
+    parts.push(Part::dim(format!("{name} · ")));
+    parts.push(Part::Text(title, Tone::Strong));
+    if page.report().is_some() && !matches!(page.asked, Comparison::Revision(..)) {
+        let (differ, unknown, all) = page.count();
+        let told = match (differ, unknown) {
+            (0, 0) => format!(" · no difference in {all}"),
+            (_, 0) => format!(" · {differ} of {all} differ"),
+            _ => format!(" · {differ} of {all} differ, {unknown} not known"),
+        };
+        parts.push(Part::dim(told));
+    }
+    filtered(parts, page.filter().raw(), false);
 }
 
 fn list<R: Rows>(parts: &mut Vec<Part>, name: &str, scope: Option<&str>, table: &Table<R>) {

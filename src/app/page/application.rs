@@ -214,6 +214,8 @@ impl ApplicationPage {
                 None => Wish::LogsOfApp(self.app.clone()),
             }),
             (Action::Forward, _) => Reaction::wish(Wish::Forward(self.app.clone(), pod)),
+            (Action::Revisions, _) => Reaction::wish(Wish::revisions(self.app.clone())),
+            (Action::Diff, _) => Reaction::wish(Wish::drift(self.app.clone(), None)),
             (Action::Tree, _) => {
                 Reaction::wish(Wish::Open(Box::new(Page::Tree(Box::new(TreePage::new(self.app.clone()))))))
             }

@@ -196,6 +196,7 @@ pub fn on_action(table: &mut Table<ApplicationRows>, action: Action, _world: &Wo
         Action::Approve => Wish::Approve(key, None),
         Action::Logs => Wish::LogsOfApp(key),
         Action::Forward => Wish::Forward(key, None),
+        Action::Revisions => Wish::revisions(key),
         Action::Tree => Wish::Open(Box::new(Page::Tree(Box::new(TreePage::new(key))))),
         Action::Copy => Wish::Copy(key.to_string()),
         _ => return Reaction::ignored(),

@@ -289,6 +289,14 @@ impl TreePage {
                 });
             }
             Action::Forward => return Reaction::wish(Wish::Forward(self.app.clone(), self.pod())),
+            Action::Revisions => return Reaction::wish(Wish::revisions(self.app.clone())),
+            Action::Diff => {
+                let object = self.selected().and_then(|node| match &node.what {
+                    What::Object(key) => Some(key.clone()),
+                    What::Cluster(_) | What::Idle(..) => None,
+                });
+                return Reaction::wish(Wish::drift(self.app.clone(), object));
+            }
             Action::Approve => return Reaction::wish(Wish::Approve(self.app.clone(), None)),
             Action::Copy => {
                 let Some(node) = self.selected() else { return Reaction::taken() };
