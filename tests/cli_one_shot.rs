@@ -4,6 +4,8 @@
 
 #[path = "cli/approve.rs"]
 mod approve;
+#[path = "cli/events.rs"]
+mod events;
 #[path = "cli/exit_codes.rs"]
 mod exit_codes;
 #[path = "cli/forward.rs"]

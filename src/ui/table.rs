@@ -2,9 +2,13 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::{
-    App,
-    table::{Column, Rows, Table},
+use crate::{
+    app::{
+        App,
+        page::Page,
+        table::{Column, Rows, Table},
+    },
+    model::event::EventScope,
 };
 
 use super::{
@@ -93,9 +97,13 @@ pub(super) fn draw<R: Rows>(app: &App, paint: &mut Paint<'_>, table: &Table<R>, 
 
 /// Lists of one kind of page share their widths.
 fn list_name(app: &App, first: &'static str) -> &'static str {
-    match app.page().view().as_str() {
-        "" => first,
-        view => view,
+    match app.page() {
+        // Its columns are others.
+        Page::Events(table) if matches!(table.rows.scope, EventScope::Object(_)) => "events of one object",
+        page => match page.view().as_str() {
+            "" => first,
+            view => view,
+        },
     }
 }
 

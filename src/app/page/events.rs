@@ -62,7 +62,7 @@ const REASON: Column = Column { title: "REASON", min: 12, max: 32, right: false,
 const COUNT: Column = Column { title: "COUNT", min: 5, max: 7, right: true, narrow: 0, drop: 5 };
 const FIRST: Column = Column { title: "FIRST", min: 5, max: 12, right: true, narrow: 0, drop: 14 };
 const SOURCE: Column = Column { title: "SOURCE", min: 8, max: 30, right: false, narrow: 20, drop: 21 };
-const MESSAGE: Column = Column { title: "MESSAGE", min: 18, max: 300, right: false, narrow: 24, drop: 0 };
+const MESSAGE: Column = Column { title: "MESSAGE", min: 12, max: 300, right: false, narrow: 24, drop: 0 };
 
 const OF_MANY: &[Column] = &[
     LAST,
