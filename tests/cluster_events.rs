@@ -1,5 +1,5 @@
 //! Events, watched while somebody looks: against scripted servers, and in the simulated estate.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[path = "support/scripted.rs"]
 mod scripted;
