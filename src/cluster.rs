@@ -16,7 +16,6 @@ use std::{
 };
 
 pub mod actions;
-pub mod collect;
 pub mod drift;
 pub mod error;
 pub mod feed;

@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, io, time::Duration};
 use lateen::{
     cluster::{
         Connect, Hub, NamespaceScope, Session, actions,
-        collect::collect,
         feed::{self, FeedReader},
         forward, logs,
     },
@@ -226,24 +225,4 @@ async fn a_history_that_is_forgotten_is_listed_again() {
     world
         .until("helm-hello waits", |store| store.application(&hello()).is_some_and(|entry| entry.waiting.is_some()))
         .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_answer_names_what_could_not_be_asked() {
-    let estate = estate();
-    let hub = hub(&estate).await;
-    let mut world = World::watch(&hub);
-    world.until("helm-hello", |store| store.application(&hello()).is_some()).await;
-    let collected = collect(hub.clone(), NamespaceScope::all([]), Duration::from_secs(20)).await;
-    assert!(collected.incomplete.is_empty(), "{:?}", collected.incomplete);
-    estate.cut("foo", Cut::Refuse).unwrap();
-    // A cluster that refuses is not waited for as long as the caller would wait for one that hangs.
-    let hours = Duration::from_secs(3600);
-    let collected = timeout(PATIENCE, collect(hub, NamespaceScope::all([]), hours)).await.unwrap();
-    let mut store = Store::new();
-    store.apply_all(collected.deltas);
-    assert!(store.application(&hello()).is_some());
-    let [(cluster, reason)] = collected.incomplete.as_slice() else { panic!("{:?}", collected.incomplete) };
-    assert_eq!(cluster.as_str(), "foo");
-    assert!(reason.contains("connection refused"), "{reason}");
 }

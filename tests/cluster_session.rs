@@ -5,7 +5,7 @@
 mod scripted;
 
 use lateen::{
-    cluster::{NamespaceScope, Session, collect::collect, feed, feed::FeedReader},
+    cluster::{NamespaceScope, Session, feed, feed::FeedReader},
     model::{
         cluster::LinkState,
         delta::{Delta, Query, Row, ScopeState},
@@ -14,6 +14,7 @@ use lateen::{
 };
 use scripted::{Asked, PATIENCE, Reply, Scripted, lines, list, quiet, status, until};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 const APPS: &str = "/apis/core.oam.dev/v1beta1/applications";
 const CLUSTERS: &str = "/apis/cluster.core.oam.dev/v1alpha1/virtualclusters";
@@ -211,15 +212,16 @@ async fn pods_are_asked_for_by_namespace_where_that_alone_is_permitted() {
         _ => plain(asked),
     })
     .await;
-    let collected = collect(server.hub(), NamespaceScope::all([]), PATIENCE).await;
+    let (feed, mut reader) = feed::channel();
+    let _session = Session::start(server.hub(), NamespaceScope::all([]), feed);
     let is_pod = |delta: &Delta| matches!(delta, Delta::Upsert { row: Row::Pod(pod), .. } if &*pod.owner.app == "a");
-    assert!(collected.deltas.iter().any(is_pod), "{:#?}", collected.deltas);
-    assert!(collected.incomplete.is_empty(), "{:?}", collected.incomplete);
+    until(&mut reader, "its pod", is_pod).await;
 
     // One namespace alone: nothing is asked of all.
     let server = Scripted::start(|asked, _| plain(asked)).await;
-    let collected = collect(server.hub(), NamespaceScope::only("default"), PATIENCE).await;
-    assert!(collected.incomplete.is_empty(), "{:?}", collected.incomplete);
+    let (feed, _reader) = feed::channel();
+    let session = Session::start(server.hub(), NamespaceScope::only("default"), feed);
+    timeout(PATIENCE, session.settled()).await.unwrap();
     let paths: Vec<String> = server.asked().into_iter().map(|asked| asked.path).collect();
     assert!(!paths.iter().any(|path| path == APPS || path == "/api/v1/pods"), "{paths:#?}");
 }
@@ -295,19 +297,6 @@ async fn a_question_that_fails_degrades_the_link_and_is_asked_again() {
     let is_malformed = |delta: &Delta| matches!(delta, Delta::Asked { state: ScopeState::Failing(reason), .. } if reason.contains("not what the API promises"));
     until(&mut reader, "a page instead of a list", is_malformed).await;
     until(&mut reader, "live again", |delta| matches!(delta, Delta::Link { state: LinkState::Live { .. }, .. })).await;
-}
-
-#[tokio::test]
-async fn one_answer_waits_a_moment_for_a_server_that_has_just_started() {
-    let server = Scripted::start(|asked, number| match asked.path.as_str() {
-        APPS if !asked.is_watch() && number == 0 => status(429, "storage is (re)initializing"),
-        APPS if !asked.is_watch() => list("1", &[app("a", "1")]),
-        _ => plain(asked),
-    })
-    .await;
-    let collected = collect(server.hub(), NamespaceScope::all([]), PATIENCE).await;
-    assert_eq!(collected.incomplete, []);
-    assert_eq!(names(&collected.deltas), ["a"]);
 }
 
 #[tokio::test]

@@ -25,7 +25,10 @@ type Collect<T> = fn(&View, &Get) -> Result<Vec<T>, Failure>;
 pub(super) async fn run(global: &Global, get: Get) -> Result<u8, Failure> {
     // Who lists what waits means all of it: nobody knows beforehand in which namespace.
     let everywhere = get.what == What::Approvals || get.name.as_deref().is_some_and(|name| name.contains('/'));
-    let view = View::open(global, everywhere).await?;
+    let mut view = View::open(global, everywhere).await?;
+    if get.what == What::Clusters {
+        view.versions().await;
+    }
     for notice in &view.notices {
         stdout::note(notice);
     }

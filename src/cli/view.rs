@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use tokio::{
     sync::watch,
     task::AbortHandle,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
@@ -187,6 +187,20 @@ impl View {
     fn any_stands(&self, so: impl Fn(&ScopeState) -> bool) -> bool {
         let answers = |cluster| self.store.link(cluster).is_some_and(LinkState::is_current);
         self.store.scopes().any(|(scope, state)| so(state) && answers(&scope.cluster))
+    }
+
+    /// Gives the clusters that answer a moment to tell their versions, which come after everything else.
+    pub(super) async fn versions(&mut self) {
+        let told = async {
+            while self.store.clusters().any(|entry| {
+                entry.link.as_ref().is_some_and(LinkState::is_current)
+                    && entry.row.as_ref().is_some_and(|row| row.version.is_empty())
+            }) {
+                self.changed().await;
+            }
+        };
+        // One that may not be asked for its version has none.
+        let _ = timeout(SECOND_CHANCE, told).await;
     }
 
     /// Takes in what waits.

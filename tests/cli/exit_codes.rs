@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::{
-    scripted::{Reply, Scripted, status},
+    scripted::{Reply, Scripted, list, quiet, status},
     stage::{Stage, refusal},
     writes::HELLO,
 };
@@ -177,4 +177,33 @@ fn standard_input_is_a_file_too() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "default/piped created\n");
     let app: Value = stage.json("get app piped");
     assert_eq!(app["items"][0]["name"], "piped");
+}
+
+/// An API server that has just started refuses with 429 for a moment, and a cluster tells its version after its rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_a_moment_for_a_server_that_has_just_started() {
+    let clusters = "/apis/cluster.core.oam.dev/v1alpha1/virtualclusters";
+    let server = Scripted::start(move |asked, number| match asked.path.as_str() {
+        path if path.ends_with("/readyz") => Reply::Text(200, "text/plain", "ok".into()),
+        path if path.ends_with("/version") => Reply::Json(200, json!({"gitVersion": "v1.34.4"})),
+        path if path == clusters => list(
+            "",
+            &[json!({"metadata": {"name": "local"}, "spec": {"accepted": true, "credential-type": "Internal"}})],
+        ),
+        _ if asked.is_watch() => quiet(),
+        path if path.ends_with("/applications") && number == 0 => status(429, "storage is (re)initializing"),
+        path if path.ends_with("/applications") => {
+            list("1", &[json!({"metadata": {"namespace": "default", "name": "a", "resourceVersion": "1"}})])
+        }
+        _ => list("1", &[]),
+    })
+    .await;
+    let home = tempfile::tempdir().unwrap();
+    for (line, told) in [("get applications -o name", "a"), ("get clusters", "v1.34.4")] {
+        let mut command = at(&server, &home, line);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{line}: {out}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(out.contains(told), "{line}: {out}");
+    }
 }
