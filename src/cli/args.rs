@@ -300,8 +300,8 @@ pub(super) struct PortForward {
     /// Only in that cluster
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: Option<String>,
-    /// That service or pod, where several have the port
-    #[arg(long, value_name = "KIND/NAME")]
+    /// That service or pod, where several have the port; a namespace tells those of one name apart
+    #[arg(long, value_name = "[NAMESPACE/]KIND/NAME")]
     pub target: Option<String>,
     /// The local address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]

@@ -96,7 +96,7 @@ fn choose<'a>(targets: &'a [ForwardTarget], args: &PortForward, app: &str) -> Re
     let in_reach: Vec<&ForwardTarget> = targets
         .iter()
         .filter(|target| args.cluster.as_deref().is_none_or(|cluster| target.cluster.as_str() == cluster))
-        .filter(|target| named.is_none_or(|(kind, name)| target.kind == kind && *target.name == *name))
+        .filter(|target| named.as_ref().is_none_or(|named| named.is(target)))
         .collect();
     let mut matching: Vec<&ForwardTarget> =
         in_reach.iter().copied().filter(|target| target.port == args.port.remote).collect();
@@ -121,15 +121,35 @@ fn choose<'a>(targets: &'a [ForwardTarget], args: &PortForward, app: &str) -> Re
     }
 }
 
-fn parse_target(text: &str) -> Result<(TargetKind, &str), Failure> {
-    let wrong = || Failure::usage(format!("--target {text} is not KIND/NAME, with the kind service or pod"));
-    let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
+/// A target as it is typed.
+struct Named<'a> {
+    namespace: Option<&'a str>,
+    kind: TargetKind,
+    name: &'a str,
+}
+
+impl Named<'_> {
+    fn is(&self, target: &ForwardTarget) -> bool {
+        target.kind == self.kind
+            && *target.name == *self.name
+            && self.namespace.is_none_or(|namespace| *target.namespace == *namespace)
+    }
+}
+
+fn parse_target(text: &str) -> Result<Named<'_>, Failure> {
+    let wrong =
+        || Failure::usage(format!("--target {text} is not [NAMESPACE/]KIND/NAME, with the kind service or pod"));
+    let (namespace, kind, name) = match text.split('/').collect::<Vec<_>>()[..] {
+        [kind, name] => (None, kind, name),
+        [namespace, kind, name] => (Some(namespace), kind, name),
+        _ => return Err(wrong()),
+    };
     let kind = match kind.to_lowercase().as_str() {
         "service" | "services" | "svc" => TargetKind::Service,
         "pod" | "pods" | "po" => TargetKind::Pod,
         _ => return Err(wrong()),
     };
-    Ok((kind, name))
+    Ok(Named { namespace, kind, name })
 }
 
 #[cfg(test)]
@@ -176,5 +196,18 @@ mod tests {
         assert!(ambiguous.message.contains("local default Service/hello:80, foo default Service/hello:80"));
         assert_eq!(choice(args(None, None, "81")).unwrap_err().code, code::FAILED);
         assert_eq!(choice(args(None, Some("hello"), "80")).unwrap_err().code, code::USAGE);
+    }
+
+    #[test]
+    fn services_of_one_name_in_one_cluster_are_told_apart_by_their_namespace() {
+        let [test, prod] = ["test", "prod"].map(|namespace| ForwardTarget {
+            namespace: namespace.into(),
+            ..target("local", TargetKind::Service, "hello", 80)
+        });
+        let targets = [test, prod];
+        let choice = |target| choose(&targets, &args(None, target, "80"), "hello").map(words);
+        assert_eq!(choice(Some("prod/svc/hello")).unwrap(), "local prod Service/hello:80");
+        assert_eq!(choice(Some("svc/hello")).unwrap_err().code, code::USAGE);
+        assert_eq!(choice(Some("a/b/c/d")).unwrap_err().code, code::USAGE);
     }
 }
