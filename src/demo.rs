@@ -32,9 +32,11 @@ mod status;
 mod store;
 mod synthetic;
 mod tls;
+mod traffic;
 mod world;
 
 pub use link::Cut;
+pub use traffic::Traffic;
 use world::World;
 
 /// The hub's name: what KubeVela calls the cluster it runs in.
@@ -260,6 +262,12 @@ impl Estate {
         Ok(())
     }
 
+    /// What was asked of a cluster so far by others than the estate's own controllers, and which watches of theirs are
+    /// open now.
+    pub fn traffic(&self, cluster: &str) -> Result<Traffic, Error> {
+        Ok(self.world.cluster(cluster)?.counters.read())
+    }
+
     /// Lets a cluster answer again.
     pub fn restore(&self, cluster: &str) -> Result<(), Error> {
         self.world.cluster(cluster)?.link.restore();
@@ -295,7 +303,9 @@ async fn client(kubeconfig: &str, cluster: &str) -> Result<kube::Client, Box<dyn
     let context = if cluster == HUB { "hub" } else { cluster };
     let options = kube::config::KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
     let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig)?;
-    Ok(kube::Client::try_from(kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?)?)
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(traffic::OWN)));
+    Ok(kube::Client::try_from(config)?)
 }
 
 impl Drop for Estate {

@@ -5,15 +5,22 @@
 use std::time::Duration;
 
 use lateen::{
-    cluster::{Connect, Hub, tree::look_up},
-    demo::{Cut, Estate, Options},
+    cluster::{
+        Connect, Hub,
+        tree::{follow, look_up},
+    },
+    demo::{Cut, Estate, Options, ctl},
     model::{
         health::Health,
-        key::AppKey,
+        key::{AppKey, Text},
         tree::{Tree, What, assemble},
     },
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 /// Time for a condition to come true; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -122,4 +129,146 @@ async fn an_application_that_is_not_there_is_an_error() {
     let estate = estate();
     let error = look_up(&hub(&estate, "hub"), &AppKey::new("default", "nobody"), DEADLINE).await.unwrap_err();
     assert!(error.to_string().contains("application default/nobody"), "{error}");
+}
+
+/// Follows the tree of an application while it lives.
+struct Followed {
+    pictures: mpsc::Receiver<Result<Box<Tree>, Text>>,
+    task: JoinHandle<()>,
+    last: Option<Tree>,
+    count: usize,
+}
+
+impl Followed {
+    fn new(hub: &Hub, app: &AppKey) -> Self {
+        let (tell, pictures) = mpsc::channel(1);
+        let task = tokio::spawn(follow(hub.clone(), None, app.clone(), DEADLINE, tell));
+        Self { pictures, task, last: None, count: 0 }
+    }
+
+    /// Takes pictures until one is as wanted.
+    async fn until(&mut self, what: &str, wanted: impl Fn(&Tree) -> bool) -> Tree {
+        let found = timeout(PATIENCE, async {
+            while let Some(picture) = self.pictures.recv().await {
+                self.count += 1;
+                if let Ok(tree) = picture {
+                    if wanted(&tree) {
+                        return Some(*tree);
+                    }
+                    self.last = Some(*tree);
+                }
+            }
+            None
+        });
+        let found = found.await.ok().flatten();
+        found.unwrap_or_else(|| {
+            let last = self.last.as_ref().map(|tree| (lines(tree), &tree.incomplete, &tree.asking));
+            panic!("{what} never came: {last:#?}")
+        })
+    }
+}
+
+fn pods(tree: &Tree) -> Vec<String> {
+    let pods = tree.nodes.iter().filter_map(|node| match &node.what {
+        What::Object(key) if &*key.kind == "Pod" => Some(key.name.to_string()),
+        _ => None,
+    });
+    pods.collect()
+}
+
+/// Waits until the estate has nothing open for a cluster beyond what it had.
+async fn until_watches(estate: &Estate, cluster: &str, wanted: impl Fn(usize) -> bool) {
+    let reached = timeout(PATIENCE, async {
+        while !wanted(estate.traffic(cluster).unwrap().watches) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(reached.await.is_ok(), "{cluster}: {:?}", estate.traffic(cluster));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_tree_is_told_of_changes_by_watches_and_leaving_it_ends_them() {
+    let estate = estate();
+    let hub = hub(&estate, "hub");
+    let app = AppKey::new("default", "helm-hello");
+    let mut followed = Followed::new(&hub, &app);
+    let mut wanted = whole("local");
+    wanted.push("foo pending".to_owned());
+    let tree = followed.until("all of it", |tree| lines(tree) == wanted && tree.asking.is_empty()).await;
+    until_watches(&estate, "local", |watches| watches > 5).await;
+    let before = pods(&tree);
+    let asked = estate.traffic("local").unwrap().requests;
+    let (cluster, namespace, name) = ("local".to_owned(), "default".to_owned(), before[0].clone());
+    estate.perform(&ctl::Command::KillPod { cluster, namespace, name: name.clone() }).unwrap();
+    let tree = followed.until("another pod", |tree| lines(tree) == wanted && !pods(tree).contains(&name)).await;
+    assert_eq!(pods(&tree).len(), before.len());
+    // A list of every kind would be some thirty requests; a watch that begins for what newly stands there is one.
+    let more = estate.traffic("local").unwrap().requests - asked;
+    assert!(more < 15, "{more} requests for one change");
+    drop(followed);
+    until_watches(&estate, "local", |watches| watches == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watches_in_a_member_are_bounded_and_end_with_the_tree() {
+    let estate = estate();
+    let hub = hub(&estate, "hub");
+    let app = AppKey::new("payments", "ledger");
+    let mut followed = Followed::new(&hub, &app);
+    followed.until("pods fail in foo", |tree| pods(tree).len() == 2).await;
+    until_watches(&estate, "foo", |watches| watches > 0).await;
+    assert!(estate.traffic("foo").unwrap().watches <= 16);
+    followed.task.abort();
+    until_watches(&estate, "foo", |watches| watches == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_too_old_is_listed_anew_and_nothing_is_missed() {
+    let estate = estate();
+    let hub = hub(&estate, "hub");
+    let app = AppKey::new("payments", "ledger");
+    let mut followed = Followed::new(&hub, &app);
+    let there = |tree: &Tree| pods(tree).len() == 2 && tree.asking.is_empty();
+    let tree = followed.until("both pods", there).await;
+    until_watches(&estate, "foo", |watches| watches > 0).await;
+    // Watches break, and what they would go on from is forgotten; meanwhile a pod has been replaced.
+    estate.cut("foo", Cut::Refuse).unwrap();
+    followed.until("foo is lost", |tree| tree.health() == Some(Health::Unknown)).await;
+    let name = pods(&tree)[0].clone();
+    let (cluster, namespace) = ("foo".to_owned(), "payments".to_owned());
+    estate.perform(&ctl::Command::KillPod { cluster, namespace, name: name.clone() }).unwrap();
+    estate.compact("foo").unwrap();
+    estate.restore("foo").unwrap();
+    followed.until("the other pod", |tree| there(tree) && !pods(tree).contains(&name)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_cluster_had_stays_on_the_screen_and_nobody_speaks_for_it() {
+    let estate = estate();
+    let hub = hub(&estate, "hub");
+    let mut followed = Followed::new(&hub, &AppKey::new("payments", "ledger"));
+    followed.until("both pods", |tree| pods(tree).len() == 2 && tree.asking.is_empty()).await;
+    estate.cut("foo", Cut::Refuse).unwrap();
+    let tree = followed.until("foo is lost", |tree| tree.health() == Some(Health::Unknown)).await;
+    assert_eq!(pods(&tree).len(), 2, "{:?}", lines(&tree));
+    assert!(tree.nodes.iter().all(|node| node.own == Health::Unknown), "{:?}", lines(&tree));
+    assert!(tree.nodes.iter().skip(1).all(|node| node.message.starts_with("was: ")), "{tree:?}");
+    estate.restore("foo").unwrap();
+    followed.until("foo is back", |tree| tree.incomplete.is_empty() && tree.asking.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_hangs_is_still_asked_while_the_other_is_shown() {
+    let estate = estate();
+    let hub = hub(&estate, "hub");
+    let app = AppKey::new("default", "helm-hello");
+    until(&hub, &app, "it waits", |tree| lines(tree).len() == whole("local").len() + 1).await;
+    estate.cut("foo", Cut::Hang).unwrap();
+    let ledger = AppKey::new("payments", "ledger");
+    let mut followed = Followed::new(&hub, &ledger);
+    let tree = followed.until("the first picture", |tree| !tree.nodes.is_empty()).await;
+    assert_eq!(tree.asking.iter().map(ToString::to_string).collect::<Vec<_>>(), ["foo"]);
+    assert!(tree.nodes.iter().any(|node| &*node.message == "still asking"), "{tree:?}");
+    estate.restore("foo").unwrap();
+    followed.until("foo answers", |tree| pods(tree).len() == 2).await;
 }

@@ -44,6 +44,8 @@ pub(crate) struct Served {
     pub(crate) plural: String,
     /// Whether its objects live in namespaces.
     pub(crate) namespaced: bool,
+    /// Whether it can be watched.
+    pub(crate) watchable: bool,
 }
 
 impl Served {
@@ -202,6 +204,7 @@ fn aggregated(groups: Vec<AggregatedGroup>) -> Vec<Served> {
                         kind: resource.response_kind.kind,
                         plural: resource.resource,
                         namespaced: resource.scope == "Namespaced",
+                        watchable: resource.verbs.iter().any(|verb| verb == "watch"),
                     });
                 }
             }
@@ -220,6 +223,7 @@ fn legacy(group: &str, version: &str, listed: Resources) -> Vec<Served> {
         kind: one.kind,
         plural: one.name,
         namespaced: one.namespaced,
+        watchable: one.verbs.iter().any(|verb| verb == "watch"),
     };
     listed.resources.into_iter().filter(can_be_listed).map(served).collect()
 }

@@ -31,7 +31,7 @@ use super::{
     probe::Probe,
 };
 use crate::model::{
-    cluster::Cluster,
+    cluster::{Cluster, LinkState},
     delta::{Delta, Epoch, Query, Row, Scope, ScopeState},
     event::EventScope,
     key::{AppKey, ClusterId, RowKey, Text},
@@ -86,12 +86,32 @@ pub(crate) enum Event {
     Events(u64, Option<EventScope>, oneshot::Sender<()>),
 }
 
+/// How the links to all clusters stand, as they change.
+#[derive(Clone, Debug)]
+pub struct Links(watch::Receiver<BTreeMap<ClusterId, LinkState>>);
+
+impl Links {
+    /// Why a cluster does not answer, where that is known; counts as seen.
+    pub(crate) fn unreachable(&mut self, cluster: &ClusterId) -> Option<Text> {
+        match self.0.borrow_and_update().get(cluster) {
+            Some(LinkState::Unreachable { reason, .. }) => Some(reason.clone()),
+            _ => None,
+        }
+    }
+
+    /// Returns when one has changed; the error when nobody probes them any more.
+    pub(crate) async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        self.0.changed().await
+    }
+}
+
 /// A hub being watched.
 pub struct Session {
     hub: Hub,
     tell: mpsc::UnboundedSender<Event>,
     resync: watch::Sender<u64>,
     settled: watch::Receiver<bool>,
+    links: Links,
     _supervisor: Task,
 }
 
@@ -101,9 +121,10 @@ impl Session {
         descriptors::raise();
         let (resync, resyncs) = watch::channel(0);
         let (settled_to, settled) = watch::channel(false);
-        let supervisor = Supervisor::new(hub.clone(), scope, feed, resyncs, settled_to);
+        let (links_to, links) = watch::channel(BTreeMap::new());
+        let supervisor = Supervisor::new(hub.clone(), scope, feed, resyncs, settled_to, links_to);
         let tell = supervisor.tell.clone();
-        Self { hub, tell, resync, settled, _supervisor: Task::spawn(supervisor.run()) }
+        Self { hub, tell, resync, settled, links: Links(links), _supervisor: Task::spawn(supervisor.run()) }
     }
 
     /// Watches events for somebody who looks at them, named by `looker`, until [`Session::stop_events`]. What is returned
@@ -136,6 +157,11 @@ impl Session {
         &self.hub
     }
 
+    /// How the links stand.
+    pub fn links(&self) -> Links {
+        self.links.clone()
+    }
+
     /// A cluster's client.
     pub fn client(&self, cluster: &ClusterId) -> Client {
         self.hub.member(cluster)
@@ -158,6 +184,7 @@ struct Supervisor {
     tell: mpsc::UnboundedSender<Event>,
     resync: watch::Receiver<u64>,
     settled: watch::Sender<bool>,
+    links: watch::Sender<BTreeMap<ClusterId, LinkState>>,
     lists: Arc<Semaphore>,
     epochs: Arc<AtomicU64>,
     members: BTreeMap<ClusterId, Member>,
@@ -185,6 +212,7 @@ impl Supervisor {
         feed: Feed,
         resync: watch::Receiver<u64>,
         settled: watch::Sender<bool>,
+        links: watch::Sender<BTreeMap<ClusterId, LinkState>>,
     ) -> Self {
         let (tell, events) = mpsc::unbounded_channel();
         let (_, hub_gate) = watch::channel(Gate::default());
@@ -196,6 +224,7 @@ impl Supervisor {
             tell,
             resync,
             settled,
+            links,
             lists: Arc::new(Semaphore::new(LISTS)),
             epochs: Arc::new(AtomicU64::new(0)),
             members: BTreeMap::new(),
@@ -444,6 +473,7 @@ impl Supervisor {
             let gone: Vec<ClusterId> = self.rows.keys().filter(|id| !found.contains_key(id)).cloned().collect();
             for id in gone {
                 self.rows.remove(&id);
+                self.links.send_modify(|links| drop(links.remove(&id)));
                 if let Some(mut member) = self.members.remove(&id) {
                     member.stop(|_| true).await;
                 }
@@ -527,7 +557,13 @@ impl Supervisor {
 
     fn tell_link(&self, id: &ClusterId) {
         if let Some(member) = self.members.get(id) {
-            self.feed.send(Delta::Link { cluster: id.clone(), state: member.link.state().clone() });
+            let state = member.link.state().clone();
+            self.links.send_if_modified(|links| {
+                // Round trips change all the time; who is reached does not.
+                let was = links.insert(id.clone(), state.clone());
+                was.as_ref().map(std::mem::discriminant) != Some(std::mem::discriminant(&state))
+            });
+            self.feed.send(Delta::Link { cluster: id.clone(), state });
         }
     }
 

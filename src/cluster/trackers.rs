@@ -39,7 +39,7 @@ pub(crate) struct Applied {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Tracker {
+pub(crate) struct Tracker {
     metadata: Metadata,
     spec: Spec,
 }
@@ -155,7 +155,7 @@ fn bounded(packed: impl Read) -> Result<Vec<u8>, String> {
 /// Joins an application's trackers: objects of the current revision and of the root, then those only an older one has;
 /// each with its manifest, where that is asked for.
 fn join<R: Default + Clone + DeserializeOwned>(
-    trackers: &[Tracker],
+    trackers: &[&Tracker],
     generation: i64,
     publish_version: Option<&str>,
     uid: &str,
@@ -201,45 +201,129 @@ fn join<R: Default + Clone + DeserializeOwned>(
 #[serde(default)]
 struct List {
     items: Vec<Value>,
-    metadata: request::ListMeta,
+    metadata: ListMeta,
 }
 
-/// Everything that KubeVela applied for an application: by its trackers; where they may not be listed by vela-prism's
-/// view of them, and at last by what the application's own status says.
-///
-/// # Errors
-/// Where the application cannot be read: then nothing is known.
-pub(crate) async fn applied(hub: &Hub, app: &AppKey, object: &Value, deadline: Duration) -> Result<Applied, Error> {
-    let (roots, notes) = manifests::<IgnoredAny>(hub, app, object, deadline).await?;
-    Ok(Applied { roots: roots.into_iter().map(|(root, _)| root).collect(), notes })
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ListMeta {
+    resource_version: String,
+    #[serde(rename = "continue")]
+    next: Option<String>,
 }
 
-/// The same with the manifest of each object, as it was applied: null where the tracker keeps none.
+/// Where the roots come from: by the trackers; where they may not be listed by vela-prism's view of them, and at last by
+/// what the application's own status says.
+pub(crate) enum Source {
+    /// The trackers, by name; those that cannot be read with the reason.
+    Trackers {
+        /// As they are.
+        trackers: BTreeMap<String, Result<Tracker, Text>>,
+        /// Where a watch of them begins.
+        version: String,
+    },
+    /// vela-prism's view of them, which cannot be watched, and why it is asked.
+    Prism(Vec<Value>, Error),
+    /// The application's own status alone, and why.
+    Status(Error),
+}
+
+/// The trackers of an application.
+pub(crate) fn path(app: &AppKey) -> String {
+    let selector = format!("app.oam.dev/name={},app.oam.dev/namespace={}", app.name, app.namespace);
+    format!("/apis/core.oam.dev/v1beta1/resourcetrackers?labelSelector={}", escape(&selector))
+}
+
+impl Source {
+    /// Asks for the trackers, or for what stands in for them.
+    ///
+    /// # Errors
+    /// Where the hub does not answer.
+    pub(crate) async fn ask(hub: &Hub, app: &AppKey, deadline: Duration) -> Result<Self, Error> {
+        let refused = match list(hub, &path(app), deadline).await {
+            Ok((trackers, version)) => {
+                let mut source = Self::Trackers { trackers: BTreeMap::new(), version };
+                for tracker in &trackers {
+                    source.put(tracker);
+                }
+                return Ok(source);
+            }
+            Err(error) if matches!(error.class, Class::Forbidden | Class::NotFound) => error,
+            Err(error) => return Err(error),
+        };
+        let selector = format!("app.oam.dev/name={}", app.name);
+        let path = format!(
+            "/apis/prism.oam.dev/v1alpha1/namespaces/{}/applicationresourcetrackers?labelSelector={}",
+            escape(&app.namespace),
+            escape(&selector)
+        );
+        Ok(match list(hub, &path, deadline).await {
+            Ok((trackers, _)) => Self::Prism(trackers, refused),
+            Err(_) => Self::Status(refused),
+        })
+    }
+
+    /// A tracker is there, or is so now.
+    pub(crate) fn put(&mut self, tracker: &Value) {
+        if let Self::Trackers { trackers, .. } = self {
+            let name = tracker["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let read = Tracker::deserialize(tracker).map_err(|error| Text::from(error.to_string()));
+            trackers.insert(name, read);
+        }
+    }
+
+    /// A tracker is gone.
+    pub(crate) fn delete(&mut self, tracker: &Value) {
+        if let Self::Trackers { trackers, .. } = self {
+            trackers.remove(tracker["metadata"]["name"].as_str().unwrap_or_default());
+        }
+    }
+
+    /// Everything that KubeVela applied for the application as it is now.
+    pub(crate) fn applied(&self, object: &Value) -> Applied {
+        let (roots, notes) = self.manifests::<IgnoredAny>(object);
+        Applied { roots: roots.into_iter().map(|(root, _)| root).collect(), notes }
+    }
+
+    /// The same with the manifest of each object, as it was applied: null where none is kept.
+    pub(super) fn manifests<R: Default + Clone + DeserializeOwned>(
+        &self,
+        object: &Value,
+    ) -> (Vec<(Root, R)>, Vec<Text>) {
+        let ((roots, mut notes), refused) = match self {
+            Self::Trackers { trackers, .. } => {
+                let read: Vec<&Tracker> = trackers.values().filter_map(|tracker| tracker.as_ref().ok()).collect();
+                let metadata = &object["metadata"];
+                let publish_version = metadata["annotations"][PUBLISH_VERSION].as_str();
+                let uid = metadata["uid"].as_str().unwrap_or_default();
+                let generation = metadata["generation"].as_i64().unwrap_or_default();
+                let (roots, mut notes) = join(&read, generation, publish_version, uid);
+                let unread = trackers.iter().filter_map(|(name, tracker)| Some((name, tracker.as_ref().err()?)));
+                notes.extend(unread.map(|(name, why)| format!("tracker {name} is not as expected: {why}").into()));
+                return (roots, notes);
+            }
+            Self::Prism(trackers, refused) => (joined(trackers, object), refused),
+            Self::Status(refused) => {
+                let roots = by_status(object).into_iter().map(|root| (root, R::default())).collect();
+                ((roots, Vec::new()), refused)
+            }
+        };
+        notes.push(format!("roots by the application's own status: {}", refused.message).into());
+        (roots, notes)
+    }
+}
+
+/// Everything that KubeVela applied for an application, with the manifest of each object.
 ///
 /// # Errors
-/// As [`applied`].
+/// Where the hub does not answer.
 pub(super) async fn manifests<R: Default + Clone + DeserializeOwned>(
     hub: &Hub,
     app: &AppKey,
     object: &Value,
     deadline: Duration,
 ) -> Result<(Vec<(Root, R)>, Vec<Text>), Error> {
-    let selector = format!("app.oam.dev/name={},app.oam.dev/namespace={}", app.name, app.namespace);
-    let path = "/apis/core.oam.dev/v1beta1/resourcetrackers".to_owned();
-    let refused = match list(hub, &path, &selector, deadline).await {
-        Ok(trackers) => return Ok(joined(&trackers, object)),
-        Err(error) if matches!(error.class, Class::Forbidden | Class::NotFound) => error,
-        Err(error) => return Err(error),
-    };
-    let path =
-        format!("/apis/prism.oam.dev/v1alpha1/namespaces/{}/applicationresourcetrackers", escape(&app.namespace));
-    let selector = format!("app.oam.dev/name={}", app.name);
-    let (roots, mut notes) = match list(hub, &path, &selector, deadline).await {
-        Ok(trackers) => joined(&trackers, object),
-        Err(_) => (by_status(object).into_iter().map(|root| (root, R::default())).collect(), Vec::new()),
-    };
-    notes.push(format!("roots by the application's own status: {}", refused.message).into());
-    Ok((roots, notes))
+    Ok(Source::ask(hub, app, deadline).await?.manifests(object))
 }
 
 #[cfg(test)]
@@ -253,20 +337,11 @@ pub(super) fn joined<R: Default + Clone + DeserializeOwned>(
     trackers: &[Value],
     object: &Value,
 ) -> (Vec<(Root, R)>, Vec<Text>) {
-    let mut read = Vec::new();
-    let mut notes = Vec::new();
+    let mut source = Source::Trackers { trackers: BTreeMap::new(), version: String::new() };
     for tracker in trackers {
-        match Tracker::deserialize(tracker) {
-            Ok(tracker) => read.push(tracker),
-            Err(error) => notes.push(format!("a tracker is not as expected: {error}").into()),
-        }
+        source.put(tracker);
     }
-    let metadata = &object["metadata"];
-    let publish_version = metadata["annotations"][PUBLISH_VERSION].as_str();
-    let uid = metadata["uid"].as_str().unwrap_or_default();
-    let (roots, unread) = join(&read, metadata["generation"].as_i64().unwrap_or_default(), publish_version, uid);
-    notes.splice(0..0, unread);
-    (roots, notes)
+    source.manifests(object)
 }
 
 /// `status.appliedResources`, which lists what the current revision applied.
@@ -279,18 +354,19 @@ fn by_status(object: &Value) -> Vec<Root> {
         .collect()
 }
 
-async fn list(hub: &Hub, path: &str, selector: &str, deadline: Duration) -> Result<Vec<Value>, Error> {
+/// A list with its version. The path has a query.
+async fn list(hub: &Hub, path: &str, deadline: Duration) -> Result<(Vec<Value>, String), Error> {
     let mut items = Vec::new();
     let mut next = None;
-    let path = format!("{path}?limit=50&labelSelector={}", escape(selector));
+    let path = format!("{path}&limit=50");
     loop {
         let uri = request::page(&path, next.as_deref());
         let bytes = request::get(&hub.client(), &uri, request::JSON, PAGE, deadline).await?;
         let page: List = request::decode(&bytes)?;
         items.extend(page.items);
-        next = page.metadata.next();
+        next = page.metadata.next.filter(|token| !token.is_empty());
         if next.is_none() {
-            return Ok(items);
+            return Ok((items, page.metadata.resource_version));
         }
     }
 }

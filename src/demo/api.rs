@@ -34,7 +34,7 @@ use super::access::{Attempt, User};
 use super::query::Query;
 use super::status::Status;
 use super::world::{Cluster, World};
-use super::{ctl, gateway, pods};
+use super::{ctl, gateway, pods, traffic};
 
 /// One request, who sent it and to which cluster.
 pub(crate) struct Call {
@@ -68,6 +68,12 @@ pub(crate) async fn answer_as(
     request: Request<Incoming>,
 ) -> Answer {
     let query = Query::parse(request.uri().query());
+    let foreign = request.headers().get(header::USER_AGENT).is_none_or(|name| name != traffic::OWN);
+    let watches = foreign && query.flag("watch");
+    let counted = Arc::clone(&cluster);
+    if foreign {
+        counted.counters.count();
+    }
     let one = request.version() < Version::HTTP_2;
     let call = Call { world, cluster, user, query, request };
     let mut answer = call.route().await.unwrap_or_else(|status| body::refusal(&status));
@@ -75,7 +81,7 @@ pub(crate) async fn answer_as(
         // The rest of the request is of no use to anybody.
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    answer
+    if watches && answer.status().is_success() { counted.counters.watch(answer) } else { answer }
 }
 
 impl Call {

@@ -11,6 +11,7 @@ use super::link::Link;
 use super::pods::log::Appended;
 use super::store::{Deletion, Object, Store, mix};
 use super::tls::Authority;
+use super::traffic::Counters;
 use super::{Error, HUB, MEMBER, Options};
 
 /// One simulated cluster.
@@ -22,6 +23,7 @@ pub(crate) struct Cluster {
     pub(crate) addr: SocketAddr,
     pub(crate) link: Link,
     pub(crate) store: Arc<Store>,
+    pub(crate) counters: Counters,
     /// Lines put into its pods' logs.
     pub(crate) appended: Appended,
     /// The groups beyond Kubernetes' own that are installed.
@@ -94,6 +96,7 @@ impl World {
                 link: Link::new(options.latency),
                 store: Arc::new(Store::new(mix(options.seed ^ mix(number as u64)), options.history)),
                 appended: Appended::default(),
+                counters: Counters::default(),
                 installed: RwLock::default(),
             };
             listeners.push((Arc::new(cluster), listener));

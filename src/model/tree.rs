@@ -32,6 +32,8 @@ pub struct Found {
     pub incomplete: Vec<Gap>,
     /// Clusters that have not answered everything yet: what is missing there may still come.
     pub asking: Vec<ClusterId>,
+    /// Kinds of roots that their cluster does not serve: cluster, group and kind.
+    pub unserved: Vec<(ClusterId, Text, Text)>,
     /// The operator's own rules.
     pub rules: Vec<Rule>,
 }
@@ -113,10 +115,15 @@ impl Tree {
 
 /// Joins what was found to a tree: clusters in their order (`local` first), in each the roots, below them what they made.
 pub fn assemble(found: &Found) -> Tree {
+    assemble_of(found, found.resources.iter())
+}
+
+/// The same, of objects that are kept elsewhere.
+pub fn assemble_of<'a>(found: &'a Found, resources: impl Iterator<Item = &'a Resource>) -> Tree {
     let mut clusters: BTreeSet<(bool, &ClusterId)> =
         found.clusters.iter().map(|cluster| (!cluster.is_local(), cluster)).collect();
     clusters.extend(found.roots.iter().map(|root| (!root.key.cluster.is_local(), &root.key.cluster)));
-    let world = World::new(found);
+    let world = World::new(found, resources);
     let mut growing = Growing { world: &world, nodes: Vec::new() };
     for (_, cluster) in clusters {
         growing.cluster(cluster);
@@ -149,22 +156,25 @@ struct World<'a> {
     by_key: HashMap<&'a ResourceKey, &'a Resource>,
     by_owner: HashMap<(&'a ClusterId, &'a str), Vec<&'a Resource>>,
     by_maker: HashMap<(&'a ClusterId, &'a Maker), Vec<&'a Resource>>,
-    gaps: &'a [Gap],
+    /// Children by the operator's rules: namespaced objects without owners, by kind and namespace.
+    by_rule: HashMap<(&'a ClusterId, &'a Text, &'a Text, &'a Text), Vec<&'a Resource>>,
+    found: &'a Found,
 }
 
 impl<'a> World<'a> {
-    fn new(found: &'a Found) -> Self {
+    fn new(found: &'a Found, resources: impl Iterator<Item = &'a Resource>) -> Self {
         let mut world = Self {
             roots: BTreeMap::new(),
             by_key: HashMap::new(),
             by_owner: HashMap::new(),
             by_maker: HashMap::new(),
-            gaps: &found.incomplete,
+            by_rule: HashMap::new(),
+            found,
         };
         for root in &found.roots {
             world.roots.entry(&root.key.cluster).or_default().push(root);
         }
-        for resource in &found.resources {
+        for resource in resources {
             // Served under two groups, or listed twice: one object.
             if world.by_key.insert(&resource.key, resource).is_some() {
                 continue;
@@ -172,6 +182,11 @@ impl<'a> World<'a> {
             let owners: BTreeSet<&str> = resource.owners.iter().map(AsRef::as_ref).collect();
             for owner in owners {
                 world.by_owner.entry((&resource.key.cluster, owner)).or_default().push(resource);
+            }
+            if !resource.labels.is_empty() {
+                let key = &resource.key;
+                let place = (&key.cluster, &key.group, &key.kind, &key.namespace);
+                world.by_rule.entry(place).or_default().push(resource);
             }
             if let Some(maker) = &resource.made_by {
                 world.by_maker.entry((&resource.key.cluster, maker)).or_default().push(resource);
@@ -182,9 +197,63 @@ impl<'a> World<'a> {
 
     /// Why an object of this kind may be missing though it is there.
     fn gap(&self, key: &ResourceKey) -> Option<&'a Gap> {
-        let whole = self.gaps.iter().find(|gap| gap.cluster == key.cluster && gap.kind.is_none());
-        whole
-            .or_else(|| self.gaps.iter().find(|gap| gap.cluster == key.cluster && gap.kind.as_ref() == Some(&key.kind)))
+        let gaps = &self.found.incomplete;
+        self.lost(&key.cluster)
+            .or_else(|| gaps.iter().find(|gap| gap.cluster == key.cluster && gap.kind.as_ref() == Some(&key.kind)))
+    }
+
+    /// Why a cluster as a whole could not be asked.
+    fn lost(&self, cluster: &ClusterId) -> Option<&'a Gap> {
+        self.found.incomplete.iter().find(|gap| gap.cluster == *cluster && gap.kind.is_none())
+    }
+
+    fn is_asking(&self, cluster: &ClusterId) -> bool {
+        self.found.asking.contains(cluster)
+    }
+
+    /// How an object stands and what is said of it: the last known word where its cluster is lost.
+    fn standing(&self, live: &Resource) -> (Health, Text) {
+        if self.lost(&live.key.cluster).is_none() {
+            return (live.health, live.message.clone());
+        }
+        let was = if live.message.is_empty() { live.health.as_str() } else { &*live.message };
+        (Health::Unknown, format!("was: {was}").into())
+    }
+
+    /// How something that should be there and was not found stands, and why.
+    fn missing(&self, key: &ResourceKey) -> (Health, Text) {
+        let kind = (key.cluster.clone(), key.group.clone(), key.kind.clone());
+        if let Some(gap) = self.gap(key) {
+            (Health::Unknown, gap.reason.clone())
+        } else if self.found.unserved.contains(&kind) {
+            let group = if key.group.is_empty() { "v1" } else { &*key.group };
+            (
+                Health::Gone,
+                format!("{} serves no {} of {group}: what defines it is not installed", key.cluster, key.kind).into(),
+            )
+        } else if self.is_asking(&key.cluster) {
+            (Health::Unknown, "still asking".into())
+        } else {
+            (Health::Gone, "is not there".into())
+        }
+    }
+
+    /// Children by the operator's rules.
+    fn by_rules(&self, parent: &Resource, children: &mut Vec<&'a Resource>) {
+        let Some(makes) = parent.makes.as_ref().filter(|makes| !makes.selector.is_empty()) else { return };
+        let key = &parent.key;
+        for rule in self.found.rules.iter().filter(|rule| rule.by_selector) {
+            if (&rule.parent.0, &rule.parent.1) != (&key.group, &key.kind) {
+                continue;
+            }
+            let place = (&key.cluster, &rule.child.0, &rule.child.1, &key.namespace);
+            let candidates = self.by_rule.get(&place).into_iter().flatten().copied();
+            children.extend(
+                candidates.filter(|child| {
+                    child.key != *key && makes.selector.iter().all(|label| child.labels.contains(label))
+                }),
+            );
+        }
     }
 
     /// What an object made, in the order of the tree.
@@ -200,6 +269,9 @@ impl<'a> World<'a> {
             // One that the release's labels were handed down to hangs from its owner.
             children.extend(made.filter(|made| made.owners.is_empty() && made.key != *key));
         }
+        let inventory = resource.makes.iter().flat_map(|makes| &makes.inventory);
+        children.extend(inventory.filter_map(|made| self.by_key.get(made).copied()).filter(|made| made.key != *key));
+        self.by_rules(resource, &mut children);
         children.sort_by_key(|child| (rank(&child.key.kind), &child.key));
         children.dedup_by_key(|child| &child.key);
         children
@@ -214,10 +286,11 @@ struct Growing<'w, 'a> {
 impl<'a> Growing<'_, 'a> {
     fn cluster(&mut self, cluster: &ClusterId) {
         let at = self.nodes.len();
-        let gap = self.world.gaps.iter().find(|gap| gap.cluster == *cluster && gap.kind.is_none());
+        let gap = self.world.lost(cluster);
         let mut roots = self.world.roots.get(cluster).cloned().unwrap_or_default();
         let (health, message, tracked) = match (gap, roots.is_empty()) {
             (Some(gap), _) => (Health::Unknown, gap.reason.clone(), None),
+            (None, false) if self.world.is_asking(cluster) => (Health::Ok, "still asking".into(), None),
             (None, true) => (Health::Pending, "nothing is deployed here yet".into(), Some(Tracked::NotDeployed)),
             (None, false) => (Health::Ok, Text::default(), None),
         };
@@ -242,11 +315,7 @@ impl<'a> Growing<'_, 'a> {
 
     fn root(&mut self, root: &Root, parent: usize) {
         let live = self.world.by_key.get(&root.key).copied();
-        let (own, message) = match (live, self.world.gap(&root.key)) {
-            (Some(live), _) => (live.health, live.message.clone()),
-            (None, Some(gap)) => (Health::Unknown, gap.reason.clone()),
-            (None, None) => (Health::Gone, "is not there".into()),
-        };
+        let (own, message) = live.map_or_else(|| self.world.missing(&root.key), |live| self.world.standing(live));
         let at = self.push(Node {
             parent: Some(parent),
             depth: 1,
@@ -279,21 +348,23 @@ impl<'a> Growing<'_, 'a> {
             if path.contains(&&child.key) {
                 continue;
             }
+            let (own, message) = self.world.standing(child);
             let at = self.push(Node {
                 parent: Some(parent),
                 depth,
                 what: What::Object(child.key.clone()),
                 component: component.clone(),
                 tracked: None,
-                own: child.health,
-                health: child.health,
-                message: child.message.clone(),
+                own,
+                health: own,
+                message,
                 created_at: child.created_at,
                 places: Vec::new(),
             });
             let path: Vec<&ResourceKey> = path.iter().copied().chain([&child.key]).collect();
             self.below(child, at, &path);
         }
+        self.missing_from_inventory(resource, parent, depth, &component);
         if fold {
             self.push(Node {
                 parent: Some(parent),
@@ -304,6 +375,27 @@ impl<'a> Growing<'_, 'a> {
                 own: Health::Ok,
                 health: Health::Ok,
                 message: "older revisions without pods".into(),
+                created_at: None,
+                places: Vec::new(),
+            });
+        }
+    }
+
+    /// What a release says it made and is not there. Of what is in no namespace only those are known that are labelled.
+    fn missing_from_inventory(&mut self, resource: &Resource, parent: usize, depth: usize, component: &Text) {
+        let inventory = resource.makes.iter().flat_map(|makes| &makes.inventory);
+        let missing = inventory.filter(|key| !key.namespace.is_empty() && !self.world.by_key.contains_key(key));
+        for key in missing.cloned().collect::<Vec<_>>() {
+            let (own, message) = self.world.missing(&key);
+            self.push(Node {
+                parent: Some(parent),
+                depth,
+                what: What::Object(key),
+                component: component.clone(),
+                tracked: None,
+                own,
+                health: own,
+                message,
                 created_at: None,
                 places: Vec::new(),
             });

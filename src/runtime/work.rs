@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
 
 use super::{audit::Sink, clipboard::Clipboard, compare, event_loop::Worker, session::Senders};
@@ -22,7 +22,7 @@ use crate::{
         effect::Effect,
         message::{ForwardId, Message, StreamId, TaskId},
     },
-    cluster::{Session, actions, forward, logs, object, tree::look_up},
+    cluster::{Session, actions, forward, logs, object, tree::follow},
     model::{
         action::{Action, Outcome},
         application::Placement,
@@ -32,7 +32,6 @@ use crate::{
         log::{LogEvent, LogRequest},
         object::{ObjectNews, ObjectRequest},
         pod::Pod,
-        tree::{Tree, assemble},
     },
 };
 
@@ -42,8 +41,6 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LINES: usize = 1024;
 /// Lines told at once.
 const BATCH: usize = 512;
-/// Between looks at what an application made, while its tree is in sight; longer where a look takes long.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// How long a cluster may take to tell what is in it.
 const LOOK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long leaving waits for a write that is under way: its outcome belongs on record.
@@ -182,25 +179,20 @@ impl Work {
     }
 
     fn watch_tree(&mut self, id: StreamId, app: AppKey) {
-        let hub = self.session.hub().clone();
+        let (hub, links) = (self.session.hub().clone(), self.session.links());
         let messages = self.tell.messages.clone();
         let broken = messages.clone();
         let work = async move {
-            let mut told: Option<Result<Box<Tree>, Text>> = None;
-            loop {
-                let begun = Instant::now();
-                let answer = look_up(&hub, &app, LOOK_DEADLINE).await;
-                let took = begun.elapsed();
-                let answer = answer.map(|found| Box::new(assemble(&found))).map_err(|error| error.message.into());
-                // What has not changed need not be drawn.
-                if told.as_ref() != Some(&answer) {
-                    if messages.send(Message::Tree(id, answer.clone())).await.is_err() {
+            // The newest picture is worth more than each: one may wait.
+            let (tell, mut pictures) = mpsc::channel(1);
+            let pass_on = async move {
+                while let Some(picture) = pictures.recv().await {
+                    if messages.send(Message::Tree(id, picture)).await.is_err() {
                         return;
                     }
-                    told = Some(answer);
                 }
-                sleep(LOOK_EVERY.max(took * 4)).await;
-            }
+            };
+            tokio::join!(follow(hub, Some(links), app, LOOK_DEADLINE, tell), pass_on);
         };
         let task = tokio::spawn(guarded(work, move |reason| async move {
             let _ = broken.send(Message::Tree(id, Err(reason))).await;

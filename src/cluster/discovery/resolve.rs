@@ -60,6 +60,7 @@ pub(crate) async fn resolve(
             kind: (*kind).to_owned(),
             plural: (*plural).to_owned(),
             namespaced: true,
+            watchable: true,
         };
         return Ok(Resolved { served, has_status: *has_status });
     }
@@ -110,6 +111,7 @@ fn pick(listed: &Resources, group: &str, version: &str, kind: &str) -> Option<Re
             kind: kind.to_owned(),
             plural: one.name.clone(),
             namespaced: one.namespaced,
+            watchable: true,
         },
         has_status: listed.resources.iter().any(|one| one.name == status),
     })

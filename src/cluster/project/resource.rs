@@ -13,7 +13,7 @@ use crate::model::{
     health::Health,
     key::{ClusterId, Text},
     pod::PodOwner,
-    resource::{Resource, ResourceKey},
+    resource::{Makes, Resource, ResourceKey},
 };
 
 use super::{Meta, helm_release, pod, read::Node};
@@ -31,7 +31,46 @@ pub fn resource(cluster: &ClusterId, group: &str, kind: &str, object: &Value, no
     made.idle =
         kind == "ReplicaSet" && root.node("spec").int("replicas") == 0 && root.node("status").int("replicas") == 0;
     (made.health, made.message) = (health, message.into());
+    if group.ends_with(".toolkit.fluxcd.io") && matches!(kind, "HelmRelease" | "Kustomization") {
+        made.makes = makes(cluster, &meta, &root);
+    }
     Some(made)
+}
+
+/// What a release says of what it makes: where, and from helm-controller 1.5 on (a Kustomization ever since) which
+/// objects exactly.
+fn makes(cluster: &ClusterId, meta: &Meta, root: &Node) -> Option<Box<Makes>> {
+    let (spec, status) = (root.node("spec"), root.node("status"));
+    // It delivers to another cluster, of which is not known which it is.
+    if spec.has("kubeConfig") {
+        return None;
+    }
+    let entries = status.node("inventory").items("entries");
+    let inventory: Vec<ResourceKey> =
+        entries.iter().filter_map(|entry| inventoried(cluster, entry.str("id"))).collect();
+    let mut namespaces: Vec<Text> = ["targetNamespace", "storageNamespace"]
+        .into_iter()
+        .filter_map(|field| spec.filled(field))
+        .filter(|namespace| *namespace != meta.namespace)
+        .collect();
+    namespaces.sort();
+    namespaces.dedup();
+    let says_something = !namespaces.is_empty() || !inventory.is_empty();
+    says_something.then(|| Box::new(Makes { namespaces, inventory, selector: Vec::new() }))
+}
+
+/// An entry of an inventory: `<namespace>_<name>_<group>_<kind>`, in which a name's colon is written `__`.
+fn inventoried(cluster: &ClusterId, id: &str) -> Option<ResourceKey> {
+    let (namespace, rest) = id.split_once('_')?;
+    let (rest, kind) = rest.rsplit_once('_')?;
+    let (name, group) = rest.rsplit_once('_')?;
+    (!name.is_empty() && !kind.is_empty()).then(|| ResourceKey {
+        cluster: cluster.clone(),
+        group: group.into(),
+        kind: kind.into(),
+        namespace: namespace.into(),
+        name: name.replace("__", ":").into(),
+    })
 }
 
 /// An object of which only the metadata is known: nothing speaks against it.

@@ -230,3 +230,30 @@ fn whose_it_is_stands_in_its_labels_and_owners() {
     assert_eq!(made.made_by, Some(("HelmRelease".into(), "flux".into(), "hello".into())));
     assert_eq!(made.owners, ["1".into(), "2".into()]);
 }
+
+#[test]
+fn a_release_says_where_it_makes_what() {
+    let release = json!({"metadata": {"name": "hello", "namespace": "flux"},
+        "spec": {"targetNamespace": "web", "storageNamespace": "flux"},
+        "status": {"inventory": {"entries": [{"id": "web_hello_apps_Deployment", "v": "v1"}, {"id": "web_hello__Service", "v": "v1"},
+            {"id": "_system__hello_rbac.authorization.k8s.io_ClusterRole", "v": "v1"}, {"id": "nonsense"}, {"v": "v1"}]}}});
+    let made = |release: &Value| {
+        resource(&ClusterId::local(), "helm.toolkit.fluxcd.io", "HelmRelease", release, NOW.parse().unwrap())
+            .unwrap()
+            .makes
+    };
+    let makes = made(&release).unwrap();
+    assert_eq!(makes.namespaces, ["web".into()]);
+    let told: Vec<String> = makes
+        .inventory
+        .iter()
+        .map(|key| format!("{}/{}.{}/{}", key.namespace, key.kind, key.group, key.name))
+        .collect();
+    assert_eq!(
+        told,
+        ["web/Deployment.apps/hello", "web/Service./hello", "/ClusterRole.rbac.authorization.k8s.io/system:hello"]
+    );
+    let mut elsewhere = release.clone();
+    elsewhere["spec"]["kubeConfig"] = json!({"secretRef": {"name": "other"}});
+    assert!(made(&elsewhere).is_none(), "what it makes is in a cluster that is not known");
+}
