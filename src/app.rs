@@ -20,6 +20,7 @@ pub mod prompt;
 mod subject;
 pub mod table;
 pub mod update;
+pub mod usage;
 pub mod viewports;
 pub mod words;
 pub mod world;
@@ -189,7 +190,8 @@ impl App {
         let now = self.world.now;
         let notice = self.notice().map(|notice| notice.until);
         let layer = self.layers.last().and_then(|layer| layer.next_tick(now));
-        [self.viewports.next_tick, notice, layer, self.page().next_tick()].into_iter().flatten().min()
+        let usage = usage::next_tick(self);
+        [self.viewports.next_tick, notice, layer, self.page().next_tick(), usage].into_iter().flatten().min()
     }
 
     fn say(&mut self, level: Level, text: &str) {

@@ -28,6 +28,7 @@ pub mod request;
 pub mod revisions;
 pub mod supervisor;
 pub mod tree;
+pub mod usage;
 
 mod applications;
 mod asking;

@@ -26,3 +26,4 @@ pub mod revision;
 pub mod selector;
 pub mod text;
 pub mod tree;
+pub mod usage;

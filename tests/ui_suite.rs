@@ -13,3 +13,5 @@ mod screens;
 mod session;
 #[path = "ui/tree.rs"]
 mod tree;
+#[path = "ui/usage.rs"]
+mod usage;

@@ -1,8 +1,15 @@
 //! Work that `update` asks for and the runtime performs.
 
 use crate::model::{
-    action::Action, application::Placement, diff::Comparison, event::EventScope, forward::ForwardTarget, key::AppKey,
-    log::LogRequest, object::ObjectRequest, pod::Pod,
+    action::Action,
+    application::Placement,
+    diff::Comparison,
+    event::EventScope,
+    forward::ForwardTarget,
+    key::{AppKey, ClusterId, Text},
+    log::LogRequest,
+    object::ObjectRequest,
+    pod::Pod,
 };
 
 use super::message::{ForwardId, StreamId, TaskId};
@@ -64,6 +71,8 @@ pub enum Effect {
     Compare(StreamId, Comparison),
     /// Stop comparing.
     StopCompare(StreamId),
+    /// Read what the pods of these namespaces use; answers `Usage` for each.
+    ReadUsage(Vec<(ClusterId, Text)>),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

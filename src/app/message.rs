@@ -13,6 +13,7 @@ use crate::model::{
     object::ObjectNews,
     revision::Revision,
     tree::Tree,
+    usage::Reading,
 };
 
 /// Names a piece of work that answers once. Counted up by the app; never reused.
@@ -43,6 +44,8 @@ pub enum Message {
     Revisions(StreamId, Result<Vec<Revision>, Text>),
     /// What came of a comparison; or why nothing did.
     Compared(StreamId, Result<Box<Report>, Text>),
+    /// What the pods of a namespace use.
+    Usage(Reading),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

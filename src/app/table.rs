@@ -352,6 +352,13 @@ impl<R: Rows> Table<R> {
         &self.visible
     }
 
+    /// Those of them on screen, as drawn last.
+    pub fn on_screen(&self) -> &[R::Key] {
+        let from = self.offset.min(self.visible.len());
+        let to = (self.offset + self.height).min(self.visible.len());
+        self.visible.get(from..to).unwrap_or_default()
+    }
+
     /// The cursor's place among them.
     pub fn at(&self) -> usize {
         self.at

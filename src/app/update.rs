@@ -9,7 +9,7 @@ use super::{
     message::Message,
     notice::{Level, Notice},
     page::{Page, revisions},
-    perform,
+    perform, usage,
 };
 
 /// Takes one thing that happened; answers with the work to be done.
@@ -54,6 +54,10 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Message::Usage(reading) => {
+            usage::on_reading(app, reading);
+            Vec::new()
+        }
         Message::Forward(id, state) => perform::on_forward(app, id, state),
         Message::Targets(task, targets, notes) => {
             perform::on_targets(app, task, targets, notes);
@@ -67,7 +71,9 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         }
         Message::Tick(at) => {
             app.world.now = at;
-            perform::on_change(app)
+            let mut effects = perform::on_change(app);
+            effects.extend(usage::ask(app));
+            effects
         }
         Message::Drawn(at) => {
             app.world.now = app.world.now.max(at);
@@ -76,7 +82,9 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             {
                 layer.on_drawn(at);
             }
-            perform::on_change(app)
+            let mut effects = perform::on_change(app);
+            effects.extend(usage::ask(app));
+            effects
         }
     }
 }

@@ -18,7 +18,10 @@ use crate::{
     store::Store,
 };
 
-use super::message::{ForwardId, TaskId};
+use super::{
+    message::{ForwardId, TaskId},
+    usage::Usages,
+};
 
 /// Favourites have one digit.
 const FAVOURITES: usize = 9;
@@ -57,6 +60,8 @@ pub struct World {
     pub forwards: Vec<Forward>,
     /// Writes under way, one an object at most.
     pub writes: BTreeMap<AppKey, TaskId>,
+    /// What pods use, as far as they are looked at.
+    pub usages: Usages,
     namespace: Option<Text>,
     favourites: Vec<Text>,
     ids: u64,
@@ -77,6 +82,7 @@ impl World {
             readonly: None,
             forwards: Vec::new(),
             writes: BTreeMap::new(),
+            usages: Usages::default(),
             namespace: None,
             favourites: Vec::new(),
             ids: 0,

@@ -6,6 +6,7 @@ use super::{
     health::Health,
     key::{PodKey, Text},
     selector::Labels,
+    usage::Resources,
 };
 
 /// One pod that belongs to an application.
@@ -40,6 +41,8 @@ pub struct Pod {
     /// Whether it ran to its end (phase `Succeeded` or `Failed`) and will not run again: an evicted pod that its
     /// Deployment has replaced, a finished Job.
     pub ended: bool,
+    /// What it asked for, and may use at most.
+    pub resources: Resources,
     /// Containers in order, init containers last, for logs and shells.
     pub containers: Vec<Container>,
     /// Why it is not well, in the kubelet's words, when it says so.

@@ -22,13 +22,13 @@ use crate::{
         effect::Effect,
         message::{ForwardId, Message, StreamId, TaskId},
     },
-    cluster::{Session, actions, forward, logs, object, tree::follow},
+    cluster::{Session, actions, forward, logs, object, tree::follow, usage},
     model::{
         action::{Action, Outcome},
         application::Placement,
         diff::Comparison,
         forward::{ForwardState, ForwardTarget},
-        key::{AppKey, Text},
+        key::{AppKey, ClusterId, Text},
         log::{LogEvent, LogRequest},
         object::{ObjectNews, ObjectRequest},
         pod::Pod,
@@ -115,6 +115,18 @@ impl Work {
         self.writes.spawn(guarded(write, move |message| async move {
             let _ = broken.send(Message::Done(task, Outcome::Panicked { message })).await;
         }));
+    }
+
+    fn read_usage(&self, places: Vec<(ClusterId, Text)>) {
+        for (cluster, namespace) in places {
+            let client = self.session.client(&cluster);
+            let messages = self.tell.messages.clone();
+            // One that breaks leaves nothing behind but an answer that does not come: it is asked again.
+            tokio::spawn(async move {
+                let reading = usage::read(&client, &cluster, &namespace).await;
+                let _ = messages.send(Message::Usage(reading)).await;
+            });
+        }
     }
 
     fn start_forward(&mut self, id: ForwardId, target: ForwardTarget, local_port: u16) {
@@ -268,6 +280,7 @@ impl Worker for Work {
                     task.abort();
                 }
             }
+            Effect::ReadUsage(places) => self.read_usage(places),
             // What comes of it comes as changes of the world.
             Effect::WatchEvents(id, scope) => drop(self.session.watch_events(id, scope)),
             Effect::StopEvents(id) => self.session.stop_events(id),

@@ -95,6 +95,7 @@ fn pod(cluster: &str, namespace: &str, name: &str, owner: (&str, Option<&str>), 
         created_at: None,
         terminating: false,
         ended: false,
+        resources: crate::model::usage::Resources::default(),
         containers: Vec::new(),
         message: "".into(),
     }

@@ -498,6 +498,7 @@ fn a_log_is_followed_held_and_let_go() {
     session.screen(80, 24);
     session.keys(":pods<enter>");
     session.screen(80, 24);
+    session.effects();
     session.keys("l");
     let request = LogRequest {
         pod: PodKey::new("foo", "default", "hello-85d4-kb2mv"),

@@ -289,6 +289,7 @@ pub(crate) fn pod(
         created_at: Some(now() - SignedDuration::from_mins(7)),
         terminating: false,
         ended: false,
+        resources: lateen::model::usage::Resources::default(),
         containers: vec![container("hello", false)],
         message: if well { "".into() } else { "back-off 5m0s restarting failed container".into() },
     };

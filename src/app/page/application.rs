@@ -13,7 +13,10 @@ use crate::{
         table::cell_text,
         world::World,
     },
-    model::{health::Health, key::AppKey},
+    model::{
+        health::Health,
+        key::{AppKey, PodKey},
+    },
 };
 
 pub use items::{Item, ItemKey};
@@ -90,6 +93,17 @@ impl ApplicationPage {
     /// The first line on screen, as drawn last.
     pub fn offset(&self) -> usize {
         self.offset
+    }
+
+    /// The pods on screen, as drawn last.
+    pub fn pods_on_screen(&self) -> Vec<PodKey> {
+        let on_screen = self.items.iter().skip(self.offset).take(self.height);
+        on_screen
+            .filter_map(|item| match &item.key {
+                ItemKey::Pod(pod) => Some(pod.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The thing under the cursor.

@@ -7,6 +7,7 @@ use crate::{
         keymap::Action,
         page::{Reaction, Wish, clusters::others_unknown},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
+        usage,
         world::World,
     },
     model::{
@@ -34,7 +35,9 @@ const NAME: usize = 4;
 const READY: usize = 5;
 const STATUS: usize = 6;
 const RESTARTS: usize = 7;
-const NODE: usize = 8;
+const CPU: usize = 8;
+const MEM: usize = 9;
+const NODE: usize = 10;
 
 const COLUMNS: &[Column] = &[
     Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 8, drop: 2 },
@@ -45,6 +48,8 @@ const COLUMNS: &[Column] = &[
     Column { title: "READY", min: 5, max: 7, right: true, narrow: 0, drop: 4 },
     Column { title: "STATUS", min: 12, max: 40, right: false, narrow: 1, drop: 0 },
     Column { title: "RESTARTS", min: 8, max: 8, right: true, narrow: 0, drop: 10 },
+    Column { title: "CPU", min: 5, max: 18, right: true, narrow: 15, drop: 13 },
+    Column { title: "MEM", min: 6, max: 20, right: true, narrow: 14, drop: 13 },
     Column { title: "NODE", min: 8, max: 30, right: false, narrow: 19, drop: 22 },
     Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 6 },
 ];
@@ -86,8 +91,18 @@ impl Rows for PodRows {
             READY => vec![Part::dim(format!("{}/{}", pod.ready, pod.total))],
             STATUS => status(world, pod),
             RESTARTS => vec![Part::dim(pod.restarts.to_string())],
+            CPU => usage::cpu(world, key, false),
+            MEM => usage::memory(world, key, false),
             NODE => vec![Part::dim(if pod.node.is_empty() { "-" } else { &pod.node })],
             _ => vec![Part::Ago(pod.created_at, Tone::Dim)],
+        }
+    }
+
+    fn narrow_cell(&self, world: &World, key: &PodKey, column: usize) -> Cell {
+        match column {
+            CPU => usage::cpu(world, key, true),
+            MEM => usage::memory(world, key, true),
+            _ => self.cell(world, key, column),
         }
     }
 
@@ -141,6 +156,8 @@ impl Rows for PodRows {
             READY => SortKey::Number(i64::from(pod.ready) - i64::from(pod.total)),
             STATUS => SortKey::Text(format!("{}{}", pod.health as u8, pod.status)),
             RESTARTS => SortKey::Number(i64::from(pod.restarts)),
+            CPU => SortKey::Number(usage::sort_key(world, key, |usage| usage.cpu)),
+            MEM => SortKey::Number(usage::sort_key(world, key, |usage| usage.memory)),
             NODE => text(&pod.node),
             _ => SortKey::Time(pod.created_at),
         }

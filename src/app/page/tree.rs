@@ -120,6 +120,17 @@ impl TreePage {
         self.only_not_ok
     }
 
+    /// The pods on screen, as drawn last.
+    pub fn pods_on_screen(&self) -> Vec<PodKey> {
+        let Some(tree) = self.tree() else { return Vec::new() };
+        let lines = self.visible.iter().skip(self.offset).take(self.height);
+        let objects = lines.filter_map(|line| match &tree.nodes.get(*line)?.what {
+            What::Object(key) => key.as_pod(),
+            _ => None,
+        });
+        objects.collect()
+    }
+
     /// The line under the cursor.
     pub fn selected(&self) -> Option<&Node> {
         self.tree()?.nodes.get(*self.visible.get(self.at)?)

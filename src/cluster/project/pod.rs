@@ -8,6 +8,7 @@ use crate::model::{
     health::Health,
     key::{ClusterId, PodKey, Text},
     pod::{Container, ContainerPort, Pod, PodOwner},
+    usage::{Amounts, Resources, thousandths},
 };
 
 use super::{
@@ -62,6 +63,7 @@ pub fn pod(cluster: &ClusterId, object: &Value, owner: PodOwner) -> Option<Pod> 
         created_at: metadata.time("creationTimestamp"),
         terminating: metadata.has("deletionTimestamp"),
         ended: matches!(status.str("phase"), "Succeeded" | "Failed"),
+        resources: resources(&spec),
         containers: containers(&spec),
         message: if health == Health::Ok { Text::default() } else { message(&status, unschedulable).into() },
     })
@@ -126,6 +128,24 @@ fn message(status: &Node, unschedulable: Option<&str>) -> String {
         }
     }
     status.message().to_owned()
+}
+
+/// What its containers, sidecars among them, ask for in all.
+fn resources(spec: &Node) -> Resources {
+    let init = spec.items("initContainers");
+    let all = spec.items("containers");
+    let all: Vec<Node> =
+        all.iter().chain(init.iter().filter(|item| is_sidecar(item))).map(|item| item.node("resources")).collect();
+    let sum = |of: &str, what: &str, all_of_them: bool| -> Option<u64> {
+        let amounts: Vec<Option<u64>> = all.iter().map(|item| thousandths(item.node(of).str(what))).collect();
+        let known = if all_of_them { amounts.iter().all(Option::is_some) } else { amounts.iter().any(Option::is_some) };
+        (known && !amounts.is_empty()).then(|| amounts.into_iter().flatten().fold(0, u64::saturating_add))
+    };
+    let amounts = |of: &str, all_of_them: bool| Amounts {
+        cpu: sum(of, "cpu", all_of_them),
+        memory: sum(of, "memory", all_of_them).map(|thousandths| thousandths / 1000),
+    };
+    Resources { requests: amounts("requests", false), limits: amounts("limits", true) }
 }
 
 fn containers(spec: &Node) -> Vec<Container> {

@@ -6,8 +6,9 @@ use crate::{
     app::{
         App,
         page::tree::{TreePage, cells},
+        usage,
     },
-    model::tree::{Node, Tree},
+    model::tree::{Node, Tree, What},
     ui::{
         paint::{Paint, Run, width},
         table::scroll,
@@ -17,8 +18,9 @@ use crate::{
 
 /// Cells that a level indents by.
 const INDENT: u16 = 2;
-/// Cells kept for the age.
+/// Cells kept for the age, and for the time that stands in its place.
 const AGE: u16 = 5;
+const TIME: u16 = 11;
 
 /// Draws the tree, and beneath it what could not be asked.
 pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, area: Rect) {
@@ -53,7 +55,8 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, ar
         .filter_map(|line| Some((*line, tree.nodes.get(*line)?)))
         .collect();
     let with_age = room >= 60;
-    let text = room.saturating_sub(if with_age { AGE + 1 } else { 0 });
+    let for_age = if paint.world.absolute { TIME } else { AGE };
+    let text = room.saturating_sub(if with_age { for_age + 1 } else { 0 });
     // What is told needs at least a third.
     let most = text * 2 / 3;
     let mut rows = rows(paint, page, tree, &on_screen, None);
@@ -80,8 +83,8 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, ar
             paint.put(area.x + 1 + from, y, text - from, told, over);
         }
         if with_age {
-            let indent = AGE.saturating_sub(width(age));
-            paint.put(area.x + 1 + room - AGE + indent, y, AGE - indent, age, over);
+            let indent = for_age.saturating_sub(width(age));
+            paint.put(area.x + 1 + room - for_age + indent, y, for_age - indent, age, over);
         }
     }
     let style = paint.role(Role::Accent);
@@ -102,7 +105,12 @@ fn rows(
     on_screen
         .iter()
         .map(|(line, node)| {
-            let (label, told, age) = cells(tree, node, short);
+            let (label, mut told, age) = cells(tree, node, short);
+            if let What::Object(key) = &node.what
+                && let Some(pod) = key.as_pod()
+            {
+                told.extend(usage::words(paint.world, &pod));
+            }
             let mut runs = vec![(" ".repeat(usize::from(INDENT) * node.depth), paint.role(Role::Text))];
             let fold = match (page.has_children(*line), page.is_folded(*line), paint.ascii()) {
                 (false, ..) => "  ",

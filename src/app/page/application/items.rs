@@ -4,7 +4,7 @@ use crate::{
     app::{
         page::{applications, clusters, pods},
         table::{Cell, Part, Tone},
-        words,
+        usage, words,
         world::World,
     },
     model::{
@@ -262,7 +262,7 @@ fn pod_cells(world: &World, pod: &Pod) -> Vec<Cell> {
         vec![Part::dim(format!("{}/{}", pod.ready, pod.total))],
         pods::status_words(world, pod),
         vec![Part::Ago(pod.created_at, Tone::Dim)],
-        vec![Part::dim(restarts)],
+        [vec![Part::dim(restarts)], usage::words(world, &pod.key)].concat(),
     ]
 }
 
