@@ -17,6 +17,7 @@ use std::{
 
 pub mod actions;
 pub mod drift;
+pub mod edit;
 pub mod error;
 pub mod feed;
 pub mod forward;
@@ -26,6 +27,7 @@ pub mod object;
 pub mod project;
 pub mod request;
 pub mod revisions;
+pub mod shell;
 pub mod supervisor;
 pub mod tree;
 pub mod usage;

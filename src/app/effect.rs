@@ -4,12 +4,15 @@ use crate::model::{
     action::Action,
     application::Placement,
     diff::Comparison,
+    edit::DraftRequest,
     event::EventScope,
     forward::ForwardTarget,
     key::{AppKey, ClusterId, Text},
     log::LogRequest,
-    object::ObjectRequest,
+    object::{ObjectRequest, Private},
     pod::Pod,
+    resource::ResourceKey,
+    shell::ShellRequest,
 };
 
 use super::message::{ForwardId, StreamId, TaskId};
@@ -73,10 +76,38 @@ pub enum Effect {
     StopCompare(StreamId),
     /// Read what the pods of these namespaces use; answers `Usage` for each.
     ReadUsage(Vec<(ClusterId, Text)>),
+    /// Give the terminal to another program; answers `Returned`. Nothing is drawn or read meanwhile.
+    Lend(TaskId, Loan),
+    /// Save text to a file of that name, or one like it where that is taken; answers `Done`.
+    Save(TaskId, String, Private),
+    /// Fetch an object to be edited, as a draft; answers `Edit`.
+    Draft(TaskId, Box<DraftRequest>),
+    /// Throw the draft of an object away.
+    DiscardDraft(ResourceKey),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.
     Copy(TaskId, String),
     /// Ring the bell.
     Bell,
+}
+
+/// What the terminal is given to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Loan {
+    /// The operator's editor, on the draft of an object. What came of it is told by `Edit`.
+    Draft(ResourceKey),
+    /// The operator's pager or editor, on a copy of a text under a name.
+    View(Viewer, String, Private),
+    /// A shell in a container.
+    Shell(ShellRequest),
+}
+
+/// What a text is looked at with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// `$PAGER`.
+    Pager,
+    /// `$KUBE_EDITOR`, `$VISUAL`, `$EDITOR`.
+    Editor,
 }

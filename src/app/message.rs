@@ -7,6 +7,7 @@ use crate::model::{
     action::Outcome,
     delta::Delta,
     diff::Report,
+    edit::EditNews,
     forward::{ForwardState, ForwardTarget},
     key::Text,
     log::LogEvent,
@@ -46,6 +47,10 @@ pub enum Message {
     Compared(StreamId, Result<Box<Report>, Text>),
     /// What the pods of a namespace use.
     Usage(Reading),
+    /// The program that the terminal was lent to is done.
+    Returned(TaskId, Outcome),
+    /// How far an edit has come.
+    Edit(TaskId, Box<EditNews>),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

@@ -25,11 +25,13 @@ mod apply;
 mod approve;
 mod attempt;
 mod delete;
+mod edit;
 mod join;
 
 pub use apply::look;
 use attempt::Attempt;
 pub use delete::finalizers;
+pub(super) use edit::bound;
 pub use join::{Joining, detach, join};
 
 /// Sends after conflicts, the first one included.
@@ -52,6 +54,7 @@ pub async fn perform(hub: &Hub, action: &Action, audit: AuditSink<'_>) -> Outcom
     match action {
         Action::Approve(approval) => approve(hub, approval, audit).await,
         Action::Apply(applying) => apply::apply(hub, applying, audit).await,
+        Action::Edit(editing) => edit::edit(hub, editing, audit).await,
         Action::Delete(deletion) => delete::delete(hub, deletion, audit).await,
     }
 }

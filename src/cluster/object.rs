@@ -291,7 +291,7 @@ fn veil(object: &mut Value) -> Vec<(Text, Text)> {
 }
 
 /// Keys in their order, as kubectl shows them.
-fn sorted(value: Value) -> Value {
+pub(super) fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<(String, Value)> = map.into_iter().collect();

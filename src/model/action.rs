@@ -2,6 +2,7 @@
 
 use super::{
     apply::Manifest,
+    edit::Editing,
     key::{AppKey, ClusterId, Text},
 };
 
@@ -12,6 +13,8 @@ pub enum Action {
     Approve(Approval),
     /// Make an application what a manifest says.
     Apply(Box<Applying>),
+    /// Make an object what a draft of it says.
+    Edit(Box<Editing>),
     /// Delete an application, and with it what it made.
     Delete(Deletion),
 }

@@ -56,6 +56,16 @@ pub struct Document {
     veiled: Vec<Veiled>,
 }
 
+/// Text that is not for logs: it may hold a Secret's content.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Private(pub String);
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Private({} bytes)", self.0.len())
+    }
+}
+
 /// One entry of a Secret: kept apart from the text, in which stars stand for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Veiled {

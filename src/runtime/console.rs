@@ -7,7 +7,11 @@ use std::{
     fs::File,
     io::{self, IsTerminal as _, Write as _},
     os::fd::{AsFd as _, OwnedFd},
-    sync::{Arc, mpsc as std_mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc as std_mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -29,7 +33,7 @@ use rustix::{
 };
 use tokio::sync::{Notify, mpsc};
 
-use super::event_loop::Console;
+use super::{event_loop::Console, keys::Keys};
 
 /// Why the dashboard cannot be shown here.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +138,8 @@ pub struct Tty {
     in_flight: usize,
     continued: Arc<Notify>,
     left: bool,
+    keys: Option<Keys>,
+    lent: Arc<AtomicBool>,
 }
 
 impl Tty {
@@ -154,10 +160,21 @@ impl Tty {
                 }
             }
         })?;
-        let mut console = Self { restorer, jobs, done, in_flight: 0, continued, left: false };
+        let mut console =
+            Self { restorer, jobs, done, in_flight: 0, continued, left: false, keys: None, lent: Arc::default() };
         enable_raw_mode()?;
         console.send(entering());
         Ok(console)
+    }
+
+    /// Takes the reader of keys, which lets go of the terminal while that is lent.
+    pub(super) fn set_keys(&mut self, keys: Keys) {
+        self.keys = Some(keys);
+    }
+
+    /// Whether the terminal is lent to another program at the moment.
+    pub(super) fn lent(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.lent)
     }
 
     /// What gives the terminal back from elsewhere.
@@ -174,8 +191,16 @@ impl Tty {
     /// Gives the terminal back; waits a moment for it to take what was written.
     pub async fn leave(&mut self) {
         if self.left {
+            if self.lent.load(Ordering::SeqCst) {
+                // Whoever has it may have changed its modes, and ends with this process.
+                self.restorer.restore_modes();
+            }
             return;
         }
+        self.leave_screen().await;
+    }
+
+    async fn leave_screen(&mut self) {
         self.left = true;
         self.send(leaving());
         let _ = tokio::time::timeout(PARTING, self.drained()).await;
@@ -213,6 +238,25 @@ impl Console for Tty {
         kill_current_process_group(Signal::TSTP)?;
         let _ = tokio::time::timeout(STOPPING, going_on).await;
         self.resume()
+    }
+
+    async fn lend(&mut self) -> io::Result<()> {
+        if let Some(keys) = &self.keys {
+            keys.pause().await?;
+        }
+        self.lent.store(true, Ordering::SeqCst);
+        self.leave_screen().await;
+        Ok(())
+    }
+
+    fn take_back(&mut self) -> io::Result<()> {
+        self.restorer.restore_modes();
+        self.resume()?;
+        self.lent.store(false, Ordering::SeqCst);
+        if let Some(keys) = &self.keys {
+            keys.resume();
+        }
+        Ok(())
     }
 
     fn resume(&mut self) -> io::Result<()> {

@@ -41,6 +41,14 @@ pub trait Console {
     fn suspend(&mut self) -> impl Future<Output = io::Result<()>>;
     /// Takes the terminal again after the process was stopped and continued from outside.
     fn resume(&mut self) -> io::Result<()>;
+    /// Gives the terminal to another program: nothing is read from it or drawn on it until [`Console::take_back`].
+    fn lend(&mut self) -> impl Future<Output = io::Result<()>> {
+        std::future::ready(Ok(()))
+    }
+    /// Takes the terminal back from the program it was lent to.
+    fn take_back(&mut self) -> io::Result<()> {
+        self.resume()
+    }
     /// The terminal's size.
     fn size(&self) -> io::Result<Size>;
 }
@@ -69,6 +77,12 @@ impl<C: Console> Console for &mut C {
     async fn suspend(&mut self) -> io::Result<()> {
         (**self).suspend().await
     }
+    async fn lend(&mut self) -> io::Result<()> {
+        (**self).lend().await
+    }
+    fn take_back(&mut self) -> io::Result<()> {
+        (**self).take_back()
+    }
     fn resume(&mut self) -> io::Result<()> {
         (**self).resume()
     }
@@ -84,7 +98,7 @@ impl<W: Worker> Worker for &mut W {
 }
 
 /// What reaches the loop from outside of input and data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Control {
     /// Leave now; the process goes on to exit with this code.
     Leave(u8),
@@ -92,6 +106,8 @@ pub enum Control {
     Continued,
     /// Bytes for the terminal that are no picture, for instance a text for its clipboard.
     Write(Vec<u8>),
+    /// The program that the terminal was lent to is done with it; what is to be told of that.
+    Returned(Box<Message>),
 }
 
 /// Why the loop ended.
@@ -187,6 +203,7 @@ where
         told_time: Timestamp::UNIX_EPOCH,
         extra: Vec::new(),
         tick: None,
+        lent: false,
     };
     let mut world_open = true;
     let mut flooded = false;
@@ -212,12 +229,13 @@ where
                 Control::Leave(code) => Err(Ended::Told(code)),
                 Control::Continued => turn.continued(),
                 Control::Write(bytes) => { turn.write(&bytes); Ok(()) }
+                Control::Returned(message) => turn.returned(*message).await,
             },
             written = turn.console.written(), if turn.in_flight => match written {
                 Ok(()) => turn.written().await,
                 Err(error) => Err(Ended::Lost(error)),
             },
-            event = input.next() => match event {
+            event = input.next(), if !turn.lent => match event {
                 Some(Ok((event, at))) => turn.input(event, at).await,
                 Some(Err(error)) => Err(Ended::Lost(error)),
                 None => Err(Ended::Lost(io::ErrorKind::UnexpectedEof.into())),
@@ -268,11 +286,13 @@ struct Turn<'a, P, C, W> {
     /// Bytes that go out with the next frame and are no picture: a bell, a clipboard.
     extra: Vec<u8>,
     tick: Option<Instant>,
+    /// The terminal is another program's for the moment.
+    lent: bool,
 }
 
 impl<P: Program, C: Console, W: Worker> Turn<'_, P, C, W> {
     fn wants_frame(&self) -> bool {
-        self.dirty && !self.in_flight
+        self.dirty && !self.in_flight && !self.lent
     }
 
     fn overdue(&self) -> bool {
@@ -392,13 +412,36 @@ impl<P: Program, C: Console, W: Worker> Turn<'_, P, C, W> {
                     self.console.suspend().await.map_err(Ended::Lost)?;
                     self.reset()?;
                 }
+                Effect::Lend(..) => {
+                    if self.in_flight {
+                        self.console.written().await.map_err(Ended::Lost)?;
+                        self.in_flight = false;
+                    }
+                    self.console.lend().await.map_err(Ended::Lost)?;
+                    self.lent = true;
+                    self.worker.perform(effect);
+                }
                 other => self.worker.perform(other),
             }
         }
         Ok(())
     }
 
+    /// The terminal is lateen's again.
+    async fn returned(&mut self, message: Message) -> Result<(), Ended> {
+        if self.lent {
+            self.lent = false;
+            self.console.take_back().map_err(Ended::Lost)?;
+            self.reset()?;
+        }
+        let effects = self.program.update(message);
+        self.perform(effects).await
+    }
+
     fn continued(&mut self) -> Result<(), Ended> {
+        if self.lent {
+            return Ok(());
+        }
         self.console.resume().map_err(Ended::Lost)?;
         self.reset()
     }

@@ -36,6 +36,7 @@ pub(super) fn watch(
     control: &mpsc::Sender<Control>,
     restorer: &Arc<Restorer>,
     continued: Arc<Notify>,
+    lent: Arc<AtomicBool>,
 ) -> io::Result<()> {
     let end = Arc::new(End { begun: AtomicBool::new(false), control: control.clone(), restorer: Arc::clone(restorer) });
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGCONT])?;
@@ -46,6 +47,8 @@ pub(super) fn watch(
                 // A suspension that waits for this takes it; else the loop is told.
                 continued.notify_waiters();
                 let _ = by_signal.control.try_send(Control::Continued);
+            } else if signal == SIGINT && lent.load(Ordering::SeqCst) {
+                // A key pressed for the program that has the terminal at the moment.
             } else {
                 by_signal.begin(code(signal));
             }

@@ -56,8 +56,9 @@ where
     let continued = Arc::new(Notify::new());
     let mut console = Tty::enter(Arc::clone(&continued))?;
     panic::install(console.restorer(), thread::current().id());
-    lifeline::watch(&control, &console.restorer(), continued).map_err(Unfit::Io)?;
-    let mut keys = keys::read().map_err(Unfit::Io)?;
+    lifeline::watch(&control, &console.restorer(), continued, console.lent()).map_err(Unfit::Io)?;
+    let (mut keys, reader) = keys::read().map_err(Unfit::Io)?;
+    console.set_keys(reader);
     let input = futures::stream::poll_fn(move |context| keys.poll_recv(context));
     let mut worker = worker(Senders { messages, logs, control });
     let (program, ended) =

@@ -16,10 +16,19 @@ use tokio::{
     time::timeout,
 };
 
-use super::{audit::Sink, clipboard::Clipboard, compare, event_loop::Worker, session::Senders};
+use super::{
+    audit::Sink,
+    clipboard::Clipboard,
+    compare,
+    drafts::Drafts,
+    editing,
+    event_loop::{Control, Worker},
+    loan, relay,
+    session::Senders,
+};
 use crate::{
     app::{
-        effect::Effect,
+        effect::{Effect, Loan, Viewer},
         message::{ForwardId, Message, StreamId, TaskId},
     },
     cluster::{Session, actions, forward, logs, object, tree::follow, usage},
@@ -108,6 +117,12 @@ impl Work {
         let audit = self.audit.clone();
         let write = async move {
             let outcome = actions::perform(&hub, &action, &mut |line| audit.append(&line)).await;
+            if let (Action::Edit(edit), Outcome::Done { .. }) = (&action, &outcome)
+                && let Ok(drafts) = Drafts::open(hub.server())
+            {
+                // It has landed.
+                drafts.discard(&edit.key);
+            }
             let _ = messages.send(Message::Done(task, outcome)).await;
         };
         // Those that are over need not be kept.
@@ -232,6 +247,45 @@ impl Work {
 }
 
 impl Work {
+    /// Gives the terminal to another program; whatever becomes of that, it comes back.
+    fn lend(&self, task: TaskId, loan: Loan) {
+        let hub = self.session.hub().clone();
+        let messages = self.tell.messages.clone();
+        let control = self.tell.control.clone();
+        let broken = control.clone();
+        let returned = move |outcome| Control::Returned(Box::new(Message::Returned(task, outcome)));
+        let work = async move {
+            let done = || Outcome::Done { message: "".into() };
+            match loan {
+                Loan::Draft(key) => {
+                    let path = Drafts::open(hub.server()).map(|drafts| drafts.path(&key));
+                    let ended = match path {
+                        Ok(path) => loan::run(Viewer::Editor, &path).await,
+                        Err(error) => Err(format!("the draft cannot be opened: {error}")),
+                    };
+                    let outcome = match &ended {
+                        Ok(()) => done(),
+                        Err(why) => Outcome::Failed { message: format!("{why}; the draft is kept").into() },
+                    };
+                    if control.send(returned(outcome)).await.is_ok() && ended.is_ok() {
+                        editing::read_back(&hub, &key, task, &messages).await;
+                    }
+                }
+                Loan::View(viewer, name, text) => {
+                    let _ = control.send(returned(loan::view(viewer, &name, &text).await)).await;
+                }
+                Loan::Shell(request) => {
+                    let outcome = relay::run(hub.member(&request.pod.cluster), &request).await;
+                    let _ = control.send(returned(outcome)).await;
+                }
+            }
+        };
+        tokio::spawn(guarded(work, move |message| async move {
+            let message = Message::Returned(task, Outcome::Panicked { message });
+            let _ = broken.send(Control::Returned(Box::new(message))).await;
+        }));
+    }
+
     fn watch_object(&mut self, id: StreamId, request: ObjectRequest) {
         let hub = self.session.hub().clone();
         let messages = self.tell.messages.clone();
@@ -290,6 +344,29 @@ impl Worker for Work {
                 if let Some(task) = self.comparisons.remove(&id) {
                     task.abort();
                 }
+            }
+            Effect::Draft(task, request) => {
+                let hub = self.session.hub().clone();
+                let messages = self.tell.messages.clone();
+                self.spawn(task, async move {
+                    let news = editing::draft(&hub, &request).await;
+                    let _ = messages.send(Message::Edit(task, Box::new(news))).await;
+                });
+            }
+            Effect::DiscardDraft(key) => {
+                // Where there is no state directory there are no drafts.
+                if let Ok(drafts) = Drafts::open(self.session.hub().server()) {
+                    drafts.discard(&key);
+                }
+            }
+            Effect::Lend(task, loan) => self.lend(task, loan),
+            Effect::Save(task, name, text) => {
+                let messages = self.tell.messages.clone();
+                self.spawn(task, async move {
+                    let saved = tokio::task::spawn_blocking(move || loan::save(&name, &text)).await;
+                    let outcome = saved.unwrap_or_else(|error| Outcome::Panicked { message: error.to_string().into() });
+                    let _ = messages.send(Message::Done(task, outcome)).await;
+                });
             }
             Effect::Act(task, action) => self.act(task, action),
             Effect::Copy(task, text) => {

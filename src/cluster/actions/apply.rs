@@ -253,7 +253,7 @@ fn generation(object: &Value) -> i64 {
 }
 
 /// Binds a patch to the version it was made of: the server refuses it for any other.
-fn bind(patch: &mut Value, version: &str) {
+pub(super) fn bind(patch: &mut Value, version: &str) {
     if let Some(patch) = patch.as_object_mut() {
         let metadata = patch.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
         if let Some(metadata) = metadata.as_object_mut() {
