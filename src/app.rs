@@ -108,6 +108,8 @@ pub struct App {
     typed: History,
     burst: Burst,
     viewports: Viewports,
+    /// The edit under way, and whether a Secret's content was asked for.
+    editing: Option<(message::TaskId, bool)>,
     /// Whether a frame with the present layers has been drawn; only then can one have been written.
     layer_drawn: bool,
 }
@@ -130,6 +132,7 @@ impl App {
             typed: History::default(),
             burst: Burst::default(),
             viewports: Viewports::default(),
+            editing: None,
             layer_drawn: false,
         }
     }
@@ -181,7 +184,8 @@ impl App {
         match self.layers.last_mut() {
             Some(Layer::Help(help)) => (help.lines, help.height) = viewports.layer,
             Some(Layer::Choose(chooser)) => chooser.height = viewports.layer.1,
-            Some(Layer::Approve(_)) | None => {}
+            Some(Layer::Edit(dialog)) => dialog.lines = viewports.layer,
+            Some(Layer::Approve(_) | Layer::Content(_)) | None => {}
         }
     }
 

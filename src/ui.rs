@@ -70,6 +70,14 @@ fn draw_all(app: &App, paint: &mut Paint<'_>, area: Rect) -> Option<(u16, u16)> 
         over = match layer {
             Layer::Approve(dialog) => dialog::approve::draw(app, paint, dialog, area),
             Layer::Choose(chooser) => dialog::choose::draw(paint, chooser, body),
+            Layer::Edit(dialog) => {
+                dialog::edit::draw(app, paint, dialog, area);
+                None
+            }
+            Layer::Content(dialog) => {
+                dialog::edit::content(app, paint, dialog, area);
+                None
+            }
             Layer::Help(help) => {
                 dialog::help::draw(app, paint, help, area);
                 None

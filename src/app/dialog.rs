@@ -2,12 +2,15 @@
 
 pub mod approve;
 pub mod choose;
+pub mod content;
+pub mod edit;
+pub mod guard;
 pub mod help;
 
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 
-use self::{approve::ApproveDialog, choose::Chooser, help::HelpLayer};
+use self::{approve::ApproveDialog, choose::Chooser, content::ContentDialog, edit::EditDialog, help::HelpLayer};
 use super::{burst::Burst, keymap::Keymap, page::Reaction, world::World};
 
 /// One layer.
@@ -17,6 +20,10 @@ pub enum Layer {
     Approve(Box<ApproveDialog>),
     /// One of several things is to be chosen.
     Choose(Box<Chooser>),
+    /// What would a draft change, and shall it?
+    Edit(Box<EditDialog>),
+    /// Shall a Secret's content be fetched?
+    Content(Box<ContentDialog>),
     /// The keys that work here.
     Help(HelpLayer),
 }
@@ -40,6 +47,8 @@ impl Layer {
         match self {
             Self::Approve(dialog) => dialog.on_key(press, world),
             Self::Choose(chooser) => chooser.on_key(press, world),
+            Self::Edit(dialog) => dialog.on_key(press, world),
+            Self::Content(dialog) => dialog.on_key(press, world),
             Self::Help(help) => help.on_key(press),
         }
     }
@@ -49,14 +58,19 @@ impl Layer {
         match self {
             Self::Approve(dialog) => dialog.on_paste(),
             Self::Choose(chooser) => chooser.on_paste(text, world),
+            Self::Edit(dialog) => dialog.guard.on_paste(),
+            Self::Content(dialog) => dialog.guard.on_paste(),
             Self::Help(_) => {}
         }
     }
 
     /// The frame that shows this layer has been written.
     pub fn on_drawn(&mut self, at: Timestamp) {
-        if let Self::Approve(dialog) = self {
-            dialog.on_written(at);
+        match self {
+            Self::Approve(dialog) => dialog.on_written(at),
+            Self::Edit(dialog) => dialog.guard.on_written(at),
+            Self::Content(dialog) => dialog.guard.on_written(at),
+            Self::Choose(_) | Self::Help(_) => {}
         }
     }
 
@@ -68,6 +82,8 @@ impl Layer {
                 chooser.settle();
                 Reaction::default()
             }
+            Self::Edit(dialog) => dialog.on_change(world, burst),
+            Self::Content(dialog) => dialog.on_change(world, burst),
             Self::Help(_) => Reaction::default(),
         }
     }
@@ -76,6 +92,8 @@ impl Layer {
     pub fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Approve(dialog) => dialog.next_tick(now),
+            Self::Edit(dialog) => dialog.guard.next_tick(now),
+            Self::Content(dialog) => dialog.guard.next_tick(now),
             Self::Choose(_) | Self::Help(_) => None,
         }
     }

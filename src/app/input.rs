@@ -135,8 +135,10 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Namespace(digit) => perform::namespace(app, digit),
         Action::Approvals => return app.open_once(Page::approvals),
         Action::Forwards => return app.open_once(Page::forwards),
-        Action::Yaml => return perform::look_at(app, Face::Yaml),
-        Action::Description => return perform::look_at(app, Face::Description),
+        Action::Yaml => return perform::object::look_at(app, Face::Yaml),
+        Action::Description => return perform::object::look_at(app, Face::Description),
+        Action::Edit => return perform::object::edit(app),
+        Action::Shell => return perform::object::shell(app),
         Action::Events => return perform::events_of_cursor(app),
         Action::NextPanel | Action::PreviousPanel => app.say(Level::Info, "there is one panel here"),
         // The page's own, which it did not take.

@@ -314,7 +314,7 @@ pub struct Binding {
 impl Binding {
     /// Whether it changes something in a cluster, and is barred by `--readonly`.
     pub fn writes(&self) -> bool {
-        matches!(self.action, Action::Approve)
+        matches!(self.action, Action::Edit | Action::Shell | Action::Approve)
     }
 }
 
@@ -452,6 +452,17 @@ fn defaults() -> Vec<Binding> {
         line(V::Yaml, &[Key::char('n')], A::SearchNext, "", "to the next that is found"),
         line(V::Yaml, &[Key::char('N')], A::SearchPrevious, "", "to the one before"),
         line(V::Yaml, &[Key::char('d')], A::Description, "describe", "what is to be said of it"),
+        line(V::Yaml, &[Key::char('e')], A::Edit, "edit", "edit it in $EDITOR; nothing is written before you confirm"),
+        line(
+            V::Yaml,
+            &[Key::char('r')],
+            A::Reveal,
+            "",
+            "a Secret: fetch its content (asks first), then show the entry under the cursor",
+        ),
+        line(V::Yaml, &[Key::char('S')], A::Save, "", "save it as it is shown to a file here"),
+        line(V::Yaml, &[Key::char('P')], A::Pager, "", "look at a copy of it in $PAGER"),
+        line(V::Yaml, &[Key::char('E')], A::Editor, "", "look at a copy of it in $EDITOR"),
         line(V::Yaml, &[Key::char('c')], A::Copy, "copy", "copy it as it is shown"),
         line(V::Yaml, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
         line(V::Yaml, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
@@ -459,6 +470,9 @@ fn defaults() -> Vec<Binding> {
         line(V::Description, &[Key::char('/')], A::Filter, "search", "search: text, or re:regex"),
         line(V::Description, &[Key::char('n')], A::SearchNext, "", "to the next that is found"),
         line(V::Description, &[Key::char('N')], A::SearchPrevious, "", "to the one before"),
+        line(V::Description, &[Key::char('S')], A::Save, "", "save it as it is shown to a file here"),
+        line(V::Description, &[Key::char('P')], A::Pager, "", "look at a copy of it in $PAGER"),
+        line(V::Description, &[Key::char('E')], A::Editor, "", "look at a copy of it in $EDITOR"),
         line(V::Description, &[Key::char('c')], A::Copy, "copy", "copy it as it is shown"),
         line(V::Description, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
         line(V::Description, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
@@ -488,6 +502,8 @@ fn defaults() -> Vec<Binding> {
         line(V::Table, &[Key::char('O')], A::SortTurn, "", "turn the sort order"),
         line(V::Global, &[Key::char('y')], A::Yaml, "", "the YAML of the object under the cursor"),
         line(V::Global, &[Key::char('d')], A::Description, "", "describe the object under the cursor"),
+        line(V::Global, &[Key::char('e')], A::Edit, "", "edit the object under the cursor in $EDITOR"),
+        line(V::Global, &[Key::char('s')], A::Shell, "", "a shell in the pod under the cursor"),
         line(V::Global, &[Key::char('f')], A::Forwards, "", "the open forwards"),
         line(V::Global, &[Key::plain(C::Tab)], A::NextPanel, "", "next panel"),
         line(V::Global, &[Key::plain(C::BackTab)], A::PreviousPanel, "", "previous panel"),

@@ -17,8 +17,10 @@ use jiff::Timestamp;
 
 use crate::model::{
     diff::Comparison,
+    edit::Kept,
     event::EventScope,
     key::{AppKey, PodKey},
+    object::Private,
     resource::ResourceKey,
 };
 
@@ -95,6 +97,26 @@ pub enum Wish {
     StartForward(crate::model::forward::ForwardTarget),
     /// Stop a forward.
     StopForward(super::message::ForwardId),
+    /// A shell in a container.
+    Shell(PodKey, crate::model::key::Text),
+    /// The draft of an object, and what becomes of one that is there already; whether a Secret's content was asked for.
+    Draft(ResourceKey, bool, Kept),
+    /// The editor on a draft that is there.
+    EditAgain(super::message::TaskId, ResourceKey),
+    /// Leave a draft for later.
+    KeepDraft(ResourceKey),
+    /// Throw a draft away.
+    DiscardDraft(ResourceKey),
+    /// Write what a draft changes.
+    WriteEdit(Box<crate::model::edit::Editing>),
+    /// Ask whether a Secret's content is to be fetched.
+    AskContent(ResourceKey),
+    /// Fetch a Secret's content, as a person has confirmed.
+    FetchContent(ResourceKey),
+    /// Save a text to a file of that name.
+    Save(String, Private),
+    /// Look at a copy of a text elsewhere.
+    View(super::effect::Viewer, String, Private),
     /// Write, unless a write to that object is under way.
     Write(AppKey, crate::model::action::Action),
 }

@@ -8,7 +8,6 @@ use crate::model::{
     forward::{ForwardState, ForwardTarget, preferred_local_port},
     health::Health,
     key::{AppKey, ClusterId, PodKey, Text},
-    object::Face,
     resource::ResourceKey,
 };
 
@@ -19,9 +18,10 @@ use super::{
         Layer,
         approve::ApproveDialog,
         choose::{Choice, Chooser, Row},
+        content::ContentDialog,
         help::HelpLayer,
     },
-    effect::Effect,
+    effect::{Effect, Loan},
     history::Pages,
     message::{ForwardId, TaskId},
     notice::Level,
@@ -31,7 +31,6 @@ use super::{
         diff::DiffPage,
         forwards,
         logs::{LogPage, choose_container},
-        object::ObjectPage,
         pods::PodRows,
         revisions::RevisionRows,
         tree::TreePage,
@@ -39,6 +38,8 @@ use super::{
     table::Table,
     world::Forward,
 };
+
+pub(super) mod object;
 
 /// Fulfils wishes in order.
 pub(super) fn all(app: &mut App, wishes: Vec<Wish>) -> Vec<Effect> {
@@ -70,6 +71,28 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
         Wish::Say(level, text) => app.say(level, &text),
         Wish::StartForward(target) => return start_forward(app, target),
         Wish::StopForward(id) => return stop_forward(app, id),
+        Wish::Shell(pod, container) => return object::enter(app, pod, container),
+        Wish::Draft(key, content, kept) => return object::draft(app, key, content, kept),
+        Wish::EditAgain(task, key) => return vec![Effect::Lend(task, Loan::Draft(key))],
+        Wish::KeepDraft(key) => app.say(Level::Info, &format!("the draft of {key} is kept: e on it goes on")),
+        Wish::DiscardDraft(key) => {
+            app.say(Level::Info, &format!("the draft of {key} is thrown away"));
+            return vec![Effect::DiscardDraft(key)];
+        }
+        Wish::WriteEdit(editing) => return object::write(app, editing),
+        Wish::AskContent(key) => app.push(Layer::Content(Box::new(ContentDialog::new(key)))),
+        Wish::FetchContent(key) => {
+            if let Page::Object(page) = app.pages.current_mut()
+                && page.key == key
+            {
+                return page.fetch_content(&mut app.world);
+            }
+        }
+        Wish::Save(name, text) => {
+            let task = app.world.next_id();
+            return vec![Effect::Save(task, name, text)];
+        }
+        Wish::View(viewer, name, text) => return object::view(app, viewer, name, text),
         Wish::Write(key, action) => {
             // The guard against a second write stands where the first one begins.
             if app.world.writes.contains_key(&key) {
@@ -148,14 +171,6 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
         }
         Command::Resync => vec![Effect::Resync],
         Command::Quit => vec![Effect::Quit],
-    }
-}
-
-/// Opens one side of the object under the cursor.
-pub(super) fn look_at(app: &mut App, face: Face) -> Vec<Effect> {
-    match app.subject() {
-        Some(key) => app.open(Page::Object(Box::new(ObjectPage::new(key, face)))),
-        None => bad(app, "nothing is under the cursor for that"),
     }
 }
 

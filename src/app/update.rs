@@ -63,6 +63,11 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             perform::on_targets(app, task, targets, notes);
             Vec::new()
         }
+        Message::Edit(task, news) => perform::object::on_edit(app, task, *news),
+        Message::Returned(_, outcome) => {
+            perform::object::on_returned(app, &outcome);
+            Vec::new()
+        }
         Message::Done(task, outcome) => {
             app.world.writes.retain(|_, write| *write != task);
             app.world.touch();

@@ -2,6 +2,7 @@
 
 pub(super) mod approve;
 pub(super) mod choose;
+pub(super) mod edit;
 pub(super) mod help;
 
 use ratatui::layout::Rect;

@@ -13,8 +13,10 @@ use crate::{
         world::World,
     },
     model::{
+        edit::Kept,
         forward::ForwardTarget,
         key::{AppKey, PodKey, Text},
+        resource::ResourceKey,
     },
 };
 
@@ -27,6 +29,10 @@ pub enum Choice {
     Pod(PodKey),
     /// A container of a pod, for its log.
     Container(PodKey, Text),
+    /// A container of a pod, for a shell.
+    Shell(PodKey, Text),
+    /// What becomes of a draft that is there already; whether a Secret's content was asked for.
+    Draft(ResourceKey, bool, Kept),
     /// A waiting step; `None`: all of them.
     Gate(AppKey, Option<Text>),
 }
@@ -37,6 +43,8 @@ impl Choice {
             Self::Target(target) => Wish::StartForward(target),
             Self::Pod(pod) => Wish::LogsOfPod(pod, None),
             Self::Container(pod, container) => Wish::LogsOfPod(pod, Some(container)),
+            Self::Shell(pod, container) => Wish::Shell(pod, container),
+            Self::Draft(key, content, kept) => Wish::Draft(key, content, kept),
             Self::Gate(app, step) => Wish::Approve(app, Some(step.unwrap_or_default())),
         }
     }

@@ -2,9 +2,13 @@
 
 pub mod search;
 
+use std::{borrow::Cow, collections::BTreeSet};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use crate::{
     app::{
-        effect::Effect,
+        effect::{Effect, Viewer},
         filter::Filter,
         keymap::{Action, View},
         message::StreamId,
@@ -15,7 +19,7 @@ use crate::{
     },
     model::{
         key::Text,
-        object::{Description, Document, Face, ObjectNews, ObjectRequest, Word},
+        object::{Description, Document, Face, ObjectNews, ObjectRequest, Private, Word},
         resource::ResourceKey,
     },
 };
@@ -52,6 +56,10 @@ pub struct ObjectPage {
     failed: Option<Text>,
     gone: bool,
     managed: bool,
+    /// A Secret's content has been asked for.
+    content: bool,
+    /// Entries of a Secret that are shown, by their keys.
+    revealed: BTreeSet<Text>,
     search: Search,
     at: usize,
     offset: usize,
@@ -70,6 +78,8 @@ impl ObjectPage {
             failed: None,
             gone: false,
             managed: false,
+            content: false,
+            revealed: BTreeSet::new(),
             search: Search::default(),
             at: 0,
             offset: 0,
@@ -206,14 +216,37 @@ impl ObjectPage {
 
     /// The page comes into sight: the object is followed from now on.
     pub fn on_enter(&mut self, world: &mut World) -> Vec<Effect> {
+        self.follow(world)
+    }
+
+    fn follow(&mut self, world: &mut World) -> Vec<Effect> {
         let stream = world.next_id();
         self.stream = Some(stream);
-        let request = ObjectRequest { key: self.key.clone(), face: self.face, content: false };
+        let request = ObjectRequest { key: self.key.clone(), face: self.face, content: self.content };
         vec![Effect::WatchObject(stream, request)]
+    }
+
+    /// Whether a Secret's content has been asked for.
+    pub fn has_content(&self) -> bool {
+        self.content
+    }
+
+    /// A person has confirmed that a Secret's content is to be fetched.
+    pub fn fetch_content(&mut self, world: &mut World) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = self.stream.take().map(Effect::StopObject).into_iter().collect();
+        self.content = true;
+        effects.extend(self.follow(world));
+        effects
     }
 
     /// The page goes out of sight.
     pub fn on_leave(&mut self) -> Vec<Effect> {
+        if self.content {
+            // What was asked for was asked for this look: it does not stay.
+            self.content = false;
+            self.revealed.clear();
+            self.body = Body::Unread;
+        }
         self.stream.take().map(Effect::StopObject).into_iter().collect()
     }
 
@@ -258,11 +291,85 @@ impl ObjectPage {
             Action::SearchNext => return self.next(true),
             Action::SearchPrevious => return self.next(false),
             Action::Copy => return Reaction::wish(Wish::Copy(self.text())),
+            Action::Reveal => return self.reveal(),
+            Action::Save => return Reaction::wish(Wish::Save(self.file_name(), Private(self.text()))),
+            Action::Pager => return self.elsewhere(Viewer::Pager),
+            Action::Editor => return self.elsewhere(Viewer::Editor),
             Action::Yaml => return self.turn(Face::Yaml),
             Action::Description => return self.turn(Face::Description),
             _ => return Reaction::ignored(),
         }
         Reaction::taken()
+    }
+
+    fn elsewhere(&self, viewer: Viewer) -> Reaction {
+        Reaction::wish(Wish::View(viewer, self.file_name(), Private(self.text())))
+    }
+
+    /// A name for a file that holds what is shown.
+    fn file_name(&self) -> String {
+        let key = &self.key;
+        let parts = [key.cluster.as_str(), &key.namespace, &key.kind, &key.name];
+        let name: Vec<String> = parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_lowercase()).collect();
+        let fit = |char: char| if char.is_ascii_alphanumeric() || matches!(char, '-' | '.') { char } else { '_' };
+        // Names of objects may be as long as a file's may be.
+        let name: String = name.join("-").chars().map(fit).take(200).collect();
+        match self.face {
+            Face::Yaml => format!("{name}.yaml"),
+            Face::Description => format!("{name}.txt"),
+        }
+    }
+
+    /// Of a Secret: asks for its content, or shows or hides the entry under the cursor.
+    fn reveal(&mut self) -> Reaction {
+        if !self.key.is_secret() {
+            return Reaction::wish(Wish::Say(Level::Info, "only a Secret holds something back".to_owned()));
+        }
+        if !self.content {
+            return Reaction::wish(Wish::AskContent(self.key.clone()));
+        }
+        let line = self.line(self.at);
+        let veiled = match &self.body {
+            Body::Yaml(document) => document.veiled(),
+            _ => &[],
+        };
+        match veiled.iter().find(|veiled| veiled.line == line).map(|veiled| veiled.key.clone()) {
+            Some(key) => {
+                if !self.revealed.remove(&key) {
+                    self.revealed.insert(key);
+                }
+                Reaction::taken()
+            }
+            None if veiled.is_empty() => Reaction::wish(Wish::Say(Level::Info, "it holds nothing".to_owned())),
+            None => {
+                // To the first entry, so that pressing it again shows that.
+                let first = veiled.first().map(|veiled| veiled.line);
+                self.jump(first);
+                Reaction::taken()
+            }
+        }
+    }
+
+    /// A line of the document as it is shown, and what is to be said behind it: of a Secret's entry its value, where
+    /// that was asked for.
+    pub fn shown_line<'d>(&self, document: &'d Document, line: usize) -> (Cow<'d, str>, Option<String>) {
+        let text = document.line(line);
+        let Ok(at) = document.veiled().binary_search_by_key(&line, |veiled| veiled.line) else {
+            return (Cow::Borrowed(text), None);
+        };
+        let Some(veiled) = document.veiled().get(at) else { return (Cow::Borrowed(text), None) };
+        let bytes = STANDARD.decode(veiled.value.as_bytes());
+        if !self.revealed.contains(&veiled.key) {
+            let size = bytes.map_or_else(|_| "not base64".to_owned(), |bytes| format!("{} bytes", bytes.len()));
+            return (Cow::Borrowed(text), Some(format!("# {size}, r shows it")));
+        }
+        // The stars are the last thing on the line, quoted.
+        let head = text.rsplit_once(": ").map_or(text, |(head, _)| head);
+        let said = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        (
+            Cow::Owned(format!("{head}: {}", veiled.value)),
+            Some(said.map_or_else(|| "# not text".to_owned(), |text| format!("# {text}"))),
+        )
     }
 
     /// The other side of it, in the place of this one.
@@ -307,7 +414,7 @@ impl ObjectPage {
             Body::Unread => {}
             Body::Yaml(document) => {
                 for shown in 0..self.len() {
-                    text.push_str(document.line(self.line(shown)));
+                    text.push_str(&self.shown_line(document, self.line(shown)).0);
                     text.push('\n');
                 }
             }

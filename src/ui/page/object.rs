@@ -71,11 +71,15 @@ fn runs(paint: &mut Paint<'_>, page: &ObjectPage, shown: usize) -> Vec<Run> {
         Body::Unread => Vec::new(),
         Body::Yaml(document) => {
             let line = page.line(shown);
-            let pieces = yaml_line::pieces(document.line(line), document.is_text(line));
+            let (shown, behind) = page.shown_line(document, line);
+            let pieces = yaml_line::pieces(&shown, document.is_text(line));
             let mut runs: Vec<Run> = pieces
                 .into_iter()
                 .map(|(piece, role)| (text::clean(piece, paint.ascii()).into_owned(), paint.role(role)))
                 .collect();
+            if let Some(behind) = behind {
+                runs.push((format!("  {}", text::clean(&behind, paint.ascii())), paint.role(Role::Comment)));
+            }
             runs.retain(|(text, _)| !text.is_empty());
             runs
         }
