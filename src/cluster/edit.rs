@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_reading_would_change_is_refused_with_its_line() {
-        for (to, line) in [("count: 012", 6), ("count: 18446744073709551616", 6), ("count: a\n  count: b", 7)] {
+        for (to, line) in [("count: 012", 7), ("count: 18446744073709551616", 7), ("count: a\n  count: b", 8)] {
             let text = text(&key(), &base()).unwrap();
             let old = text.lines().find(|line| line.contains("count:")).unwrap().trim().to_owned();
             let Draft::Broken(broken) = edited(&old, to) else { panic!("{to} was taken") };

@@ -222,8 +222,8 @@ fn lists(path: &str, old: &[Value], new: &[Value], found: &mut Vec<Change>) {
             compare(&format!("{path}[{}]", name(item).unwrap_or_default()), Some(item), None, found);
         }
         let kept = |items: &[Value], others: &[Value]| -> Vec<String> {
-            let names = items.iter().filter_map(name).filter(|one| others.iter().any(|other| name(other) == Some(one)));
-            names.map(str::to_owned).collect()
+            let both = items.iter().filter_map(name).filter(|one| others.iter().any(|other| name(other) == Some(one)));
+            both.map(str::to_owned).collect()
         };
         let (before, after) = (kept(old, new), kept(new, old));
         if before != after {
