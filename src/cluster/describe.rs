@@ -241,12 +241,12 @@ mod tests {
     fn told(key: &ResourceKey, object: &Value) -> String {
         let mut text = String::new();
         for section in describe(key, object, &Ok(Vec::new())).sections {
-            text.push_str(&format!("[{}]\n", section.title));
+            text.extend(["[", &section.title, "]\n"]);
             for line in section.lines {
                 for word in line {
                     match word {
                         Word::Name(word) | Word::Value(word) | Word::Strong(word) => text.push_str(&word),
-                        Word::Standing(health, word) => text.push_str(&format!("({}) {word}", health.as_str())),
+                        Word::Standing(health, word) => text.extend(["(", health.as_str(), ") ", &word]),
                         Word::Ago(time) => text.push_str(&time.to_string()),
                     }
                     text.push('|');

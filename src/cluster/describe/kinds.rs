@@ -243,7 +243,7 @@ fn workload(object: &Value) -> Vec<Section> {
         for (word, pointer) in [("surge", "/rollingUpdate/maxSurge"), ("unavailable", "/rollingUpdate/maxUnavailable")]
         {
             if let Some(most) = strategy.pointer(pointer) {
-                said.push_str(&format!(", {word} {}", plain(most)));
+                said.extend([", ", word, " ", &plain(most)]);
             }
         }
         lines.push(pair("strategy", value(&said)));
@@ -275,7 +275,7 @@ fn service(object: &Value) -> Section {
         let protocol = if protocol.is_empty() { "TCP" } else { protocol };
         let mut said = format!("{name}{gap}{} → {target}/{protocol}", number(port, "/port"));
         if let Some(node) = port.get("nodePort").and_then(Value::as_i64) {
-            said.push_str(&format!(", node port {node}"));
+            said.extend([", node port ", &node.to_string()]);
         }
         lines.push(pair("port", value(&said)));
     }
