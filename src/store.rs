@@ -11,6 +11,7 @@ mod counts;
 mod events;
 mod index;
 mod intern;
+mod problems;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,7 @@ use crate::model::{
     health::{self, Standing},
     key::{AppKey, ClusterId, PodKey, RowKey},
     pod::Pod,
+    problem,
 };
 
 use claims::{Claims, ScopeIds};
@@ -30,6 +32,7 @@ pub use counts::Counts;
 pub use events::Events;
 use index::{Index, Owners};
 use intern::Interner;
+use problems::Problems;
 
 /// One hub's world.
 #[derive(Debug, Default)]
@@ -45,6 +48,7 @@ pub struct Store {
     counts: Counts,
     events: Events,
     dirty: BTreeSet<AppKey>,
+    problems: Problems,
     interner: Interner,
     revision: u64,
     keys_revision: u64,
@@ -247,6 +251,7 @@ impl Store {
                 for cluster in index::clusters_of(&entry.row) {
                     self.apps_by_cluster.insert(cluster, key.clone());
                 }
+                self.problems.turn();
             }
             if moved || services_moved {
                 self.adopt_anew(&key);
@@ -263,7 +268,9 @@ impl Store {
             let waiting = approval::waiting(&row);
             self.applications.insert(key.clone(), Entry { row, standing, waiting, claims });
             self.keys_revision += 1;
+            self.problems.turn();
             self.adopt_anew(&key);
+            self.note_strays_of(&key);
         }
         self.note_waiting(&key);
         self.dirty.insert(key);
@@ -302,6 +309,7 @@ impl Store {
             self.dirty.insert(after.clone());
         }
         entry.owner = owner;
+        self.note_stray(pod);
     }
 
     fn upsert_pod(&mut self, mut row: Pod, scope: u32, epoch: Epoch) -> bool {
@@ -322,6 +330,7 @@ impl Store {
                 self.set_owner(&key, owner);
             }
             self.dirty.extend(self.pods.get(&key).and_then(|entry| entry.owner.clone()));
+            self.note_stray(&key);
             return true;
         }
         self.interner.pod(&mut row);
@@ -334,12 +343,18 @@ impl Store {
         self.pods.insert(key.clone(), PodEntry { row, owner: None, claims });
         self.keys_revision += 1;
         self.set_owner(&key, owner);
+        self.note_stray(&key);
         true
     }
 
     fn take_link(&mut self, cluster: &ClusterId, state: LinkState) -> bool {
         let entry = ClusterEntry::slot(&mut self.clusters, cluster);
+        let is_well = |link: Option<&LinkState>| matches!(link, None | Some(LinkState::Connecting { .. } | LinkState::Live { .. }));
+        let was_well = is_well(entry.link.as_ref());
         let (shown, judged) = entry.take_link(state);
+        if shown && !(was_well && is_well(entry.link.as_ref())) {
+            self.problems.turn();
+        }
         if judged {
             self.dirty.extend(self.apps_by_cluster.of(cluster).cloned());
             // Pods may stand where neither spec nor status says.
@@ -397,6 +412,7 @@ impl Store {
                 entry.row = None;
                 entry.link = None;
                 entry.stale_since = None;
+                self.problems.turn();
                 self.dirty.extend(self.apps_by_cluster.of(id).cloned());
                 self.dirty.extend(self.owners.apps_with_pods_in(id));
                 ClusterEntry::prune(&mut self.clusters, id);
@@ -416,7 +432,9 @@ impl Store {
             self.apps_by_cluster.remove(&cluster, key);
         }
         self.owners.unname_app(key);
+        self.problems.of_application(key, Vec::new());
         self.adopt_anew(key);
+        self.note_strays_of(key);
         true
     }
 
@@ -424,6 +442,7 @@ impl Store {
         let Some(entry) = self.pods.remove(key) else { return false };
         self.keys_revision += 1;
         self.owners.unname_pod(key, &entry.row.owner);
+        self.problems.of_stray(key, None);
         if let Some(owner) = entry.owner {
             self.owners.unlink(&owner, key);
             self.dirty.insert(owner);
@@ -441,6 +460,8 @@ impl Store {
             let Some(entry) = self.applications.get(&key) else { continue };
             let pods: Vec<&Pod> = self.pods_of(&key).collect();
             let standing = health::judge(&entry.row, &pods, &|cluster| self.link(cluster));
+            let wrong = problem::of_application(&entry.row, &pods, &|cluster| self.link(cluster));
+            self.problems.of_application(&key, wrong);
             if let Some(entry) = self.applications.get_mut(&key) {
                 self.counts.take(entry.standing.health);
                 self.counts.add(standing.health);

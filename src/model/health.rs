@@ -9,6 +9,8 @@ mod place;
 
 use jiff::Timestamp;
 
+pub use place::failing;
+
 use super::{
     application::Application,
     cluster::LinkState,

@@ -143,9 +143,11 @@ impl Service {
         } else {
             Some(self.message.to_string())
         };
+        // One whose name cannot be read is named as such.
+        let name = if self.name.is_empty() { "a service without a name" } else { &*self.name };
         match what {
-            Some(what) => format!("{}: {what}", self.name),
-            None => format!("{} is not healthy", self.name),
+            Some(what) => format!("{name}: {what}"),
+            None => format!("{name} is not healthy"),
         }
     }
 
@@ -153,6 +155,11 @@ impl Service {
     pub fn why(&self) -> String {
         format!("{} in {}", self.complaint(), self.cluster)
     }
+}
+
+/// The pods of one application in one cluster that fail. One that ended badly counts only where nothing took its place.
+pub fn failing<'a>(pods: &[&'a Pod]) -> Vec<&'a Pod> {
+    Evidence::of(pods).map(|evidence| evidence.sick).unwrap_or_default()
 }
 
 /// What the live pods of one cluster tell.
