@@ -31,6 +31,7 @@ pub mod shell;
 pub mod supervisor;
 pub mod tree;
 pub mod usage;
+pub mod why;
 
 mod applications;
 mod asking;

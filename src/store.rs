@@ -349,7 +349,9 @@ impl Store {
 
     fn take_link(&mut self, cluster: &ClusterId, state: LinkState) -> bool {
         let entry = ClusterEntry::slot(&mut self.clusters, cluster);
-        let is_well = |link: Option<&LinkState>| matches!(link, None | Some(LinkState::Connecting { .. } | LinkState::Live { .. }));
+        let is_well = |link: Option<&LinkState>| {
+            matches!(link, None | Some(LinkState::Connecting { .. } | LinkState::Live { .. }))
+        };
         let was_well = is_well(entry.link.as_ref());
         let (shown, judged) = entry.take_link(state);
         if shown && !(was_well && is_well(entry.link.as_ref())) {

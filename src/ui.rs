@@ -63,6 +63,8 @@ fn draw_all(app: &App, paint: &mut Paint<'_>, area: Rect) -> Option<(u16, u16)> 
         Page::Events(list) => page::events::draw(app, paint, list, body),
         Page::Revisions(list) => table::draw(app, paint, list, body),
         Page::Diff(page) => page::diff::draw(app, paint, page, body),
+        Page::Problems(list) => table::draw(app, paint, list, body),
+        Page::Why(page) => page::why::draw(paint, page, body),
     }
     let cursor = chrome::footer(app, paint, footer, body);
     let mut over = None;

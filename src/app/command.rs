@@ -21,6 +21,10 @@ pub enum Command {
     Revisions(Option<String>),
     /// What was applied for an application against what is there now; without: of the one under the cursor.
     Diff(Option<String>),
+    /// Why an application stands as it does; without: what is under the cursor.
+    Why(Option<String>),
+    /// What is wrong.
+    Problems,
     /// The log of a pod, by name; without: of what is under the cursor.
     Logs(Option<String>),
     /// The events of all clusters; of what an application made when named.
@@ -137,6 +141,20 @@ pub const COMMANDS: &[Spec] = &[
         required: false,
         help: "what was applied for an application against what is there now",
         read: Command::Diff,
+    },
+    Spec {
+        names: &["why"],
+        argument: Argument::Application,
+        required: false,
+        help: "why an application stands as it does, down to the cause",
+        read: Command::Why,
+    },
+    Spec {
+        names: &["problems", "problem", "pr", "wrong"],
+        argument: Argument::None,
+        required: false,
+        help: "what is wrong, in every cluster",
+        read: |_| Command::Problems,
     },
     Spec {
         names: &["logs", "log"],

@@ -13,6 +13,7 @@ use crate::model::{
     pod::Pod,
     resource::ResourceKey,
     shell::ShellRequest,
+    why::Subject,
 };
 
 use super::message::{ForwardId, StreamId, TaskId};
@@ -84,6 +85,10 @@ pub enum Effect {
     Draft(TaskId, Box<DraftRequest>),
     /// Throw the draft of an object away.
     DiscardDraft(ResourceKey),
+    /// Look up what the chain to a cause needs, again and again; answers `Why` when that has changed.
+    WatchWhy(StreamId, Subject),
+    /// Stop looking.
+    StopWhy(StreamId),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

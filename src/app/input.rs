@@ -140,6 +140,8 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Edit => return perform::object::edit(app),
         Action::Shell => return perform::object::shell(app),
         Action::Events => return perform::events_of_cursor(app),
+        Action::Why => return perform::why_of_cursor(app),
+        Action::Problems => return app.open_once(Page::problems),
         Action::NextPanel | Action::PreviousPanel => app.say(Level::Info, "there is one panel here"),
         // The page's own, which it did not take.
         Action::Enter | Action::Approve | Action::Logs | Action::Forward | Action::Stop | Action::Copy => {

@@ -99,6 +99,10 @@ pub enum Action {
     Unchanged,
     /// Show or hide what was left out of a comparison.
     Ignored,
+    /// Why the thing under the cursor stands as it does.
+    Why,
+    /// What is wrong.
+    Problems,
     /// To the next thing that is not well.
     NextBad,
     /// Hide what hangs from a line; where nothing does, up to what it hangs from.
@@ -250,6 +254,10 @@ pub enum View {
     Revisions,
     /// What differs.
     Diff,
+    /// Why something stands as it does.
+    Why,
+    /// What is wrong.
+    Problems,
 }
 
 impl View {
@@ -271,6 +279,8 @@ impl View {
             Self::Events => "events",
             Self::Revisions => "revisions",
             Self::Diff => "diff",
+            Self::Why => "why",
+            Self::Problems => "problems",
         }
     }
 
@@ -292,6 +302,8 @@ impl View {
             Self::Events => &[Self::Events, Self::Table, Self::Global],
             Self::Revisions => &[Self::Revisions, Self::Table, Self::Global],
             Self::Diff => &[Self::Diff, Self::Global],
+            Self::Why => &[Self::Why, Self::Global],
+            Self::Problems => &[Self::Problems, Self::Table, Self::Global],
         }
     }
 }
@@ -400,6 +412,7 @@ fn defaults() -> Vec<Binding> {
         line(V::Application, &[Key::char('t')], A::Tree, "tree", "the tree of everything it made"),
         line(V::Application, &[Key::char('v')], A::Revisions, "", "its revisions"),
         line(V::Application, &[Key::char('D')], A::Diff, "", "what was applied against what is there now"),
+        line(V::Application, &[Key::char('w')], A::Why, "why", "why it stands as it does, down to the cause"),
         line(V::Application, &[Key::plain(C::Enter)], A::Enter, "", "fold or unfold; of a pod: its log"),
         line(
             V::Application,
@@ -496,6 +509,20 @@ fn defaults() -> Vec<Binding> {
         line(V::Diff, &[Key::char('c')], A::Copy, "copy", "copy the section, as a unified diff"),
         line(V::Diff, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
         line(V::Diff, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
+        line(V::Tree, &[Key::char('w')], A::Why, "why", "why it stands as it does, down to the cause"),
+        line(V::Why, &[Key::plain(C::Enter)], A::Enter, "go there", "to what the line speaks of"),
+        line(V::Why, &[Key::char('c')], A::Copy, "copy", "copy the command that helps, else the line"),
+        line(V::Why, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
+        line(V::Why, &[Key::char('t')], A::Tree, "tree", "the tree of everything it made"),
+        line(V::Why, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
+        line(V::Problems, &[Key::plain(C::Enter)], A::Enter, "", "why: down to the cause"),
+        line(V::Problems, &[Key::char('l')], A::Logs, "logs", "log of one of the pods"),
+        line(V::Problems, &[Key::char('t')], A::Tree, "tree", "the tree of everything that the application made"),
+        line(V::Applications, &[Key::char('w')], A::Why, "why", "why it stands as it does, down to the cause"),
+        line(V::Approvals, &[Key::char('w')], A::Why, "why", "why it stands as it does, down to the cause"),
+        line(V::Clusters, &[Key::char('w')], A::Why, "why", "why it stands as it does, down to the cause"),
+        line(V::Pods, &[Key::char('w')], A::Why, "why", "why it stands as it does, down to the cause"),
+        line(V::Events, &[Key::char('w')], A::Why, "why", "why it stands as it does, down to the cause"),
         line(V::Table, &[Key::ctrl('x')], A::OnlyNotOk, "", "only what is not ok"),
         line(V::Table, &[Key::shift(C::Left)], A::SortLeft, "", "sort by the column to the left"),
         line(V::Table, &[Key::shift(C::Right)], A::SortRight, "", "sort by the column to the right"),
@@ -511,6 +538,8 @@ fn defaults() -> Vec<Binding> {
         line(V::Global, &[Key::char(':')], A::Command, "command", "command; tab completes, up and down are history"),
         line(V::Global, &[Key::char('A')], A::Approvals, "approvals", "what waits for approval"),
         line(V::Global, &[Key::char('E')], A::Events, "", "the events of the thing under the cursor"),
+        line(V::Global, &[Key::char('w')], A::Why, "", "why the thing under the cursor stands as it does"),
+        line(V::Global, &[Key::char('!')], A::Problems, "", "what is wrong, in every cluster"),
         line(V::Global, &[Key::char('?')], A::Help, "help", "the keys that work here"),
         line(V::Global, &[Key::plain(C::Esc)], A::Back, "", "back, with the cursor where it was"),
         line(V::Global, &[Key::char('j'), Key::plain(C::Down)], A::Down, "", "down"),

@@ -15,6 +15,7 @@ use crate::model::{
     revision::Revision,
     tree::Tree,
     usage::Reading,
+    why::Looked,
 };
 
 /// Names a piece of work that answers once. Counted up by the app; never reused.
@@ -51,6 +52,8 @@ pub enum Message {
     Returned(TaskId, Outcome),
     /// How far an edit has come.
     Edit(TaskId, Box<EditNews>),
+    /// What was looked up for a chain; or why it could not be.
+    Why(StreamId, Result<Box<Looked>, Text>),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

@@ -10,8 +10,10 @@ pub mod forwards;
 pub mod logs;
 pub mod object;
 pub mod pods;
+pub mod problems;
 pub mod revisions;
 pub mod tree;
+pub mod why;
 
 use jiff::Timestamp;
 
@@ -27,7 +29,7 @@ use crate::model::{
 use self::{
     application::ApplicationPage, applications::ApplicationRows, approvals::ApprovalRows, clusters::ClusterRows,
     diff::DiffPage, events::EventRows, forwards::ForwardRows, logs::LogPage, object::ObjectPage, pods::PodRows,
-    revisions::RevisionRows, tree::TreePage,
+    problems::ProblemRows, revisions::RevisionRows, tree::TreePage, why::WhyPage,
 };
 use super::{
     dialog::choose::Chooser,
@@ -66,6 +68,10 @@ pub enum Page {
     Revisions(Table<RevisionRows>),
     /// What differs.
     Diff(Box<DiffPage>),
+    /// Why something stands as it does.
+    Why(Box<WhyPage>),
+    /// What is wrong.
+    Problems(Table<ProblemRows>),
 }
 
 /// What a page or a layer wants done; it does nothing itself but to its own state.
@@ -166,7 +172,7 @@ impl Reaction {
 
 /// Delegates to whichever table a page holds.
 macro_rules! each {
-    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr, tree $tree:ident => $on_tree:expr, object $object:ident => $on_object:expr, diff $diff:ident => $on_diff:expr) => {
+    ($page:expr, table $table:ident => $on_table:expr, app $app:ident => $on_app:expr, log $log:ident => $on_log:expr, tree $tree:ident => $on_tree:expr, object $object:ident => $on_object:expr, diff $diff:ident => $on_diff:expr, why $why:ident => $on_why:expr) => {
         match $page {
             Page::Applications($table) => $on_table,
             Page::Approvals($table) => $on_table,
@@ -180,6 +186,8 @@ macro_rules! each {
             Page::Object($object) => $on_object,
             Page::Revisions($table) => $on_table,
             Page::Diff($diff) => $on_diff,
+            Page::Problems($table) => $on_table,
+            Page::Why($why) => $on_why,
         }
     };
 }
@@ -210,6 +218,11 @@ impl Page {
         Self::Events(Table::new(EventRows::new(scope)))
     }
 
+    /// What is wrong.
+    pub fn problems() -> Self {
+        Self::Problems(Table::new(ProblemRows))
+    }
+
     /// Which keys work here.
     pub fn view(&self) -> View {
         match self {
@@ -225,17 +238,19 @@ impl Page {
             Self::Events(_) => View::Events,
             Self::Revisions(_) => View::Revisions,
             Self::Diff(_) => View::Diff,
+            Self::Why(_) => View::Why,
+            Self::Problems(_) => View::Problems,
         }
     }
 
     /// Brings what is shown up to what is known.
     pub fn settle(&mut self, world: &World) {
-        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world), object _page => {}, diff page => page.settle(world));
+        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world), object _page => {}, diff page => page.settle(world), why page => page.settle(world));
     }
 
     /// When what is shown is to be brought up to what is known though nothing comes, if so.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None, object _page => None, diff _page => None)
+        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None, object _page => None, diff _page => None, why _page => None)
     }
 
     /// Obeys a key.
@@ -253,22 +268,24 @@ impl Page {
             Self::Events(table) => events::on_action(table, action, world),
             Self::Revisions(table) => revisions::on_action(table, action, world),
             Self::Diff(page) => page.on_action(action, world),
+            Self::Why(page) => page.on_action(action, world),
+            Self::Problems(table) => problems::on_action(table, action, world),
         }
     }
 
     /// The filter in force.
     pub fn filter(&self) -> &Filter {
-        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter(), tree page => page.filter(), object page => page.filter(), diff page => page.filter())
+        each!(self, table table => table.filter(), app page => page.filter(), log page => page.filter(), tree page => page.filter(), object page => page.filter(), diff page => page.filter(), why page => page.filter())
     }
 
     /// Takes a filter as it is typed.
     pub fn set_filter(&mut self, raw: &str) {
-        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw), tree page => page.set_filter(raw), object page => page.set_filter(raw), diff page => page.set_filter(raw));
+        each!(self, table table => table.set_filter(raw), app page => page.set_filter(raw), log page => page.set_filter(raw), tree page => page.set_filter(raw), object page => page.set_filter(raw), diff page => page.set_filter(raw), why page => page.set_filter(raw));
     }
 
     /// Takes where the list was drawn.
     pub fn on_drawn(&mut self, offset: usize, height: usize) {
-        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height), tree page => page.on_drawn(offset, height), object page => page.on_drawn(offset, height), diff page => page.on_drawn(offset, height));
+        each!(self, table table => table.on_drawn(offset, height), app page => page.on_drawn(offset, height), log page => page.on_drawn(offset, height), tree page => page.on_drawn(offset, height), object page => page.on_drawn(offset, height), diff page => page.on_drawn(offset, height), why page => page.on_drawn(offset, height));
     }
 
     /// The page comes into sight: again or for the first time.
@@ -280,6 +297,7 @@ impl Page {
             Self::Events(table) => table.rows.on_enter(world),
             Self::Revisions(table) => revisions::on_enter(table, world),
             Self::Diff(page) => page.on_enter(world),
+            Self::Why(page) => page.on_enter(world),
             _ => Vec::new(),
         }
     }
@@ -297,6 +315,7 @@ impl Page {
             }
             Self::Revisions(table) => revisions::on_leave(table),
             Self::Diff(page) => page.on_leave(),
+            Self::Why(page) => page.on_leave(),
             _ => Vec::new(),
         }
     }

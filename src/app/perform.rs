@@ -9,6 +9,7 @@ use crate::model::{
     health::Health,
     key::{AppKey, ClusterId, PodKey, Text},
     resource::ResourceKey,
+    why::Subject,
 };
 
 use super::{
@@ -34,6 +35,7 @@ use super::{
         pods::PodRows,
         revisions::RevisionRows,
         tree::TreePage,
+        why::WhyPage,
     },
     table::Table,
     world::Forward,
@@ -133,6 +135,14 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
         Command::Tree(Some(name)) => {
             with_app(app, &name, |app, key| app.open(Page::Tree(Box::new(TreePage::new(key)))))
         }
+        Command::Why(Some(name)) => {
+            with_app(app, &name, |app, key| app.open(Page::Why(Box::new(WhyPage::new(Subject::Application(key))))))
+        }
+        Command::Why(None) => {
+            let reaction = app.pages.current_mut().on_action(super::keymap::Action::Why, &app.world);
+            if reaction.taken { all(app, reaction.wishes) } else { why_of_cursor(app) }
+        }
+        Command::Problems => app.open_once(Page::problems),
         Command::Tree(None) => key_on_page(app, super::keymap::Action::Tree),
         Command::Events(Some(name)) => with_app(app, &name, |app, key| app.open(Page::events(EventScope::App(key)))),
         Command::Events(None) => match app.page() {
@@ -171,6 +181,15 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
         }
         Command::Resync => vec![Effect::Resync],
         Command::Quit => vec![Effect::Quit],
+    }
+}
+
+/// Follows the chain of the object under the cursor to its cause, where the page itself knows no better.
+pub(super) fn why_of_cursor(app: &mut App) -> Vec<Effect> {
+    let Some(key) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
+    match super::page::why::of_object(&app.world, &key) {
+        Some(subject) => app.open(Page::Why(Box::new(WhyPage::new(subject)))),
+        None => bad(app, &format!("{key} is told of in the tree of its application: ask why there")),
     }
 }
 

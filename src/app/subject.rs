@@ -3,6 +3,7 @@
 use crate::model::{
     diff::Comparison,
     key::{AppKey, ClusterId, Text},
+    problem::About,
     resource::ResourceKey,
     tree::What,
 };
@@ -57,6 +58,12 @@ impl Page {
                 Comparison::Drift(_) => page.object().cloned(),
             },
             Self::Events(table) => table.selected().map(|fold| fold.object.clone()),
+            Self::Why(page) => page.object(),
+            Self::Problems(table) => Some(match &table.selected()?.about {
+                About::Cluster(cluster) => ResourceKey::cluster(cluster),
+                About::Application(app) | About::Component(app, _) => ResourceKey::application(app),
+                About::Pod(pod) => ResourceKey::pod(pod),
+            }),
         }
     }
 }

@@ -58,6 +58,12 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             usage::on_reading(app, reading);
             Vec::new()
         }
+        Message::Why(stream, answer) => {
+            if let Page::Why(page) = app.pages.current_mut() {
+                page.on_looked(stream, answer);
+            }
+            Vec::new()
+        }
         Message::Forward(id, state) => perform::on_forward(app, id, state),
         Message::Targets(task, targets, notes) => {
             perform::on_targets(app, task, targets, notes);

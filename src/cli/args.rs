@@ -94,7 +94,7 @@ pub(super) enum AuditMode {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show applications, approvals, clusters, pods, events, or the tree of what an application made
+    /// Show applications, approvals, clusters, pods, problems, events, or the tree of what an application made
     Get(Get),
     /// Apply Applications from a file: created, or changed by a three-way merge
     Up(Up),
@@ -164,6 +164,9 @@ pub(super) enum What {
     /// Events of every cluster, the newest first; with a name those of what that application made
     #[value(alias = "event", alias = "ev")]
     Events,
+    /// What is wrong, in every cluster
+    #[value(alias = "problem")]
+    Problems,
 }
 
 /// The form of an answer.

@@ -12,10 +12,12 @@ use super::{
 use crate::model::key::Text;
 
 mod events;
+mod problems;
 mod tables;
 mod tree;
 mod watch;
 
+use problems::ProblemItem;
 use tables::Item;
 
 /// Finds the items that are asked for.
@@ -39,6 +41,7 @@ pub(super) async fn run(global: &Global, get: Get) -> Result<u8, Failure> {
         What::Pods => answer::<PodItem>(view, &get, pods).await,
         What::Tree => tree::run(&get, &view).await,
         What::Events => events::run(&get, view).await,
+        What::Problems => answer::<ProblemItem>(view, &get, problems::collect).await,
     }
 }
 
@@ -54,6 +57,7 @@ async fn answer<T: Item>(mut view: View, get: &Get, collect: Collect<T>) -> Resu
             What::Pods => "pods of applications",
             What::Tree => "objects",
             What::Events => "events",
+            What::Problems => "problems: nothing is wrong",
         };
         let chosen = if get.selector.is_some() { " with these labels" } else { "" };
         stdout::note(&format!("no {what}{chosen}{place}"));

@@ -10,6 +10,7 @@ mod pod_status;
 mod read;
 mod resource;
 mod spec;
+mod state;
 mod workflow;
 
 use std::cell::RefCell;
@@ -28,6 +29,7 @@ pub use labels::{Meta, OwnerRef, helm_release, pod_owner};
 pub use pod::pod;
 use read::Node;
 pub use resource::{by_table, has_rules, of_meta, resource};
+pub use state::{object_state, pod_state, warning};
 
 /// Annotation that pins the deployed spec to a published one.
 const PUBLISH_VERSION: &str = "app.oam.dev/publishVersion";

@@ -177,7 +177,7 @@ fn word(pod: &Pod) -> &str {
 /// What the hub says is wrong.
 fn of_word(app: &Application, word: &Standing, pods: &[Problem]) -> Option<Problem> {
     let sick: Vec<&Service> = app.services.iter().filter(|service| !service.is_well()).collect();
-    let is_told = |service: &&Service| {
+    let is_told = |service: &Service| {
         let is_its = |problem: &&Problem| {
             let component = matches!(&problem.key.about, About::Component(_, name) if *name == service.name);
             component && problem.clusters.contains(&service.cluster)
@@ -191,7 +191,7 @@ fn of_word(app: &Application, word: &Standing, pods: &[Problem]) -> Option<Probl
         Health::Failed if &*word.status == "terminated" => "terminated",
         Health::Failed if word.at_step.is_some() => "step failed",
         Health::Failed if word.status.starts_with("failed: ") => "not rendered",
-        Health::Failed if !sick.is_empty() && sick.iter().all(|service| is_told(&service)) => return None,
+        Health::Failed if !sick.is_empty() && sick.iter().all(|service| is_told(service)) => return None,
         Health::Failed if sick.iter().any(|service| is_release(app, service)) => "release not ready",
         Health::Failed => "not healthy",
         Health::Unknown => "not as expected",
@@ -208,7 +208,9 @@ fn of_word(app: &Application, word: &Standing, pods: &[Problem]) -> Option<Probl
         clusters = word.clusters.iter().map(|place| place.cluster.clone()).collect();
     }
     let reason = match &word.reason {
-        Some(reason) if word.at_step.is_some() && what != "terminated" => format!("{}: {reason}", word.status.trim_start_matches("failed: ")),
+        Some(reason) if word.at_step.is_some() && what != "terminated" => {
+            format!("{}: {reason}", word.status.trim_start_matches("failed: "))
+        }
         Some(reason) => reason.to_string(),
         None => word.status.to_string(),
     };

@@ -4,8 +4,8 @@
 //! what was looked up besides ([`Looked`]: the tree, containers, events, last log lines) carries the chain on to its
 //! end. Where something could not be asked the chain says so, and goes on with what is known.
 
-pub mod facts;
 mod application;
+pub mod facts;
 mod object;
 mod pod;
 mod words;
@@ -22,6 +22,7 @@ use super::{
 };
 
 pub use facts::Looked;
+pub use object::suspects;
 
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +33,8 @@ pub enum Subject {
     Step(AppKey, Text),
     /// What an application made in a cluster.
     Place(AppKey, ClusterId),
+    /// A component of it in a cluster: namespace (may be empty) and name.
+    Component(AppKey, ClusterId, Text, Text),
     /// A cluster itself.
     Cluster(ClusterId),
     /// An object that an application made.
@@ -44,7 +47,11 @@ impl Subject {
     /// The application that it belongs to, where it does.
     pub fn app(&self) -> Option<&AppKey> {
         match self {
-            Self::Application(app) | Self::Step(app, _) | Self::Place(app, _) | Self::Object(app, _) => Some(app),
+            Self::Application(app)
+            | Self::Step(app, _)
+            | Self::Place(app, _)
+            | Self::Component(app, ..)
+            | Self::Object(app, _) => Some(app),
             Self::Cluster(_) | Self::Stray(_) => None,
         }
     }
@@ -56,6 +63,7 @@ impl std::fmt::Display for Subject {
             Self::Application(app) => write!(f, "{app}"),
             Self::Step(app, step) => write!(f, "{app} › {step}"),
             Self::Place(app, cluster) => write!(f, "{app} in {cluster}"),
+            Self::Component(app, cluster, _, name) => write!(f, "{app} › {name} in {cluster}"),
             Self::Cluster(cluster) => write!(f, "cluster {cluster}"),
             Self::Object(_, key) => write!(f, "{}/{} in {}", key.kind, key.name, key.cluster),
             Self::Stray(pod) => write!(f, "{pod}"),
@@ -176,7 +184,9 @@ pub fn explain(subject: &Subject, known: &Known<'_>) -> Chain {
         Subject::Cluster(cluster) => of_cluster(cluster, known),
         Subject::Stray(key) => object::stray(key, known),
         Subject::Object(_, key) => object::one(key, known),
-        Subject::Application(_) | Subject::Step(..) | Subject::Place(..) => application::of(subject, known),
+        Subject::Application(_) | Subject::Step(..) | Subject::Place(..) | Subject::Component(..) => {
+            application::of(subject, known)
+        }
     };
     if let Some(looked) = known.looked {
         chain.gaps = looked.gaps();

@@ -31,7 +31,7 @@ use crate::{
         effect::{Effect, Loan, Viewer},
         message::{ForwardId, Message, StreamId, TaskId},
     },
-    cluster::{Session, actions, forward, logs, object, tree::follow, usage},
+    cluster::{Session, actions, forward, logs, object, tree::follow, usage, why},
     model::{
         action::{Action, Outcome},
         application::Placement,
@@ -41,6 +41,7 @@ use crate::{
         log::{LogEvent, LogRequest},
         object::{ObjectNews, ObjectRequest},
         pod::Pod,
+        why::Subject,
     },
 };
 
@@ -64,6 +65,7 @@ pub struct Work {
     forwards: HashMap<ForwardId, AbortHandle>,
     logs: HashMap<StreamId, AbortHandle>,
     trees: HashMap<StreamId, AbortHandle>,
+    whys: HashMap<StreamId, AbortHandle>,
     objects: HashMap<StreamId, AbortHandle>,
     comparisons: HashMap<StreamId, AbortHandle>,
     writes: JoinSet<()>,
@@ -81,6 +83,7 @@ impl Work {
             forwards: HashMap::new(),
             logs: HashMap::new(),
             trees: HashMap::new(),
+            whys: HashMap::new(),
             objects: HashMap::new(),
             comparisons: HashMap::new(),
             writes: JoinSet::new(),
@@ -307,6 +310,27 @@ impl Work {
         }));
         self.objects.insert(id, task.abort_handle());
     }
+
+    fn watch_why(&mut self, id: StreamId, subject: Subject) {
+        let (hub, links) = (self.session.hub().clone(), self.session.links());
+        let messages = self.tell.messages.clone();
+        let broken = messages.clone();
+        let work = async move {
+            let (tell, mut answers) = mpsc::channel(1);
+            let pass_on = async move {
+                while let Some(answer) = answers.recv().await {
+                    if messages.send(Message::Why(id, answer)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(why::follow(hub, links, subject, LOOK_DEADLINE, tell), pass_on);
+        };
+        let task = tokio::spawn(guarded(work, move |reason| async move {
+            let _ = broken.send(Message::Why(id, Err(reason))).await;
+        }));
+        self.whys.insert(id, task.abort_handle());
+    }
 }
 
 impl Worker for Work {
@@ -367,6 +391,12 @@ impl Worker for Work {
                     let outcome = saved.unwrap_or_else(|error| Outcome::Panicked { message: error.to_string().into() });
                     let _ = messages.send(Message::Done(task, outcome)).await;
                 });
+            }
+            Effect::WatchWhy(id, subject) => self.watch_why(id, subject),
+            Effect::StopWhy(id) => {
+                if let Some(task) = self.whys.remove(&id) {
+                    task.abort();
+                }
             }
             Effect::Act(task, action) => self.act(task, action),
             Effect::Copy(task, text) => {

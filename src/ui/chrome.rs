@@ -201,6 +201,16 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             }
         }
         Page::Diff(page) => diff(&mut parts, page),
+        Page::Problems(table) => list(&mut parts, "problems", Some(&namespace), table),
+        Page::Why(page) => {
+            parts.push(Part::dim("why · "));
+            parts.push(Part::Text(page.subject.to_string(), Tone::Strong));
+            if let Some(first) = page.chain().links.first() {
+                parts.push(Part::dim(" · "));
+                parts.push(Part::Text(first.health.as_str().to_owned(), Tone::Health(first.health)));
+            }
+            filtered(&mut parts, page.filter().raw(), false);
+        }
         Page::Logs(page) => {
             parts.push(Part::dim("logs · "));
             match (page.held(), page.has_ended()) {

@@ -6,3 +6,4 @@ pub(super) mod events;
 pub(super) mod logs;
 pub(super) mod object;
 pub(super) mod tree;
+pub(super) mod why;

@@ -9,7 +9,7 @@ use crate::{
     app::{
         filter::{Filter, Tester},
         keymap::Action,
-        page::{Page, Reaction, Wish, tree::TreePage},
+        page::{Page, Reaction, Wish, tree::TreePage, why::WhyPage},
         table::cell_text,
         world::World,
     },
@@ -230,6 +230,10 @@ impl ApplicationPage {
             (Action::Forward, _) => Reaction::wish(Wish::Forward(self.app.clone(), pod)),
             (Action::Revisions, _) => Reaction::wish(Wish::revisions(self.app.clone())),
             (Action::Diff, _) => Reaction::wish(Wish::drift(self.app.clone(), None)),
+            (Action::Why, selected) => {
+                let subject = super::why::of_item(world, &self.app, selected);
+                Reaction::wish(Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(subject))))))
+            }
             (Action::Tree, _) => {
                 Reaction::wish(Wish::Open(Box::new(Page::Tree(Box::new(TreePage::new(self.app.clone()))))))
             }

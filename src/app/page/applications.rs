@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use crate::{
     app::{
         keymap::Action,
-        page::{Page, Reaction, Wish, application::ApplicationPage, tree::TreePage},
+        page::{Page, Reaction, Wish, application::ApplicationPage, tree::TreePage, why::WhyPage},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
-    model::{delta::Query, health::Health, key::AppKey},
+    model::{delta::Query, health::Health, key::AppKey, why::Subject},
 };
 
 /// The rows: one an application.
@@ -198,6 +198,7 @@ pub fn on_action(table: &mut Table<ApplicationRows>, action: Action, _world: &Wo
         Action::Forward => Wish::Forward(key, None),
         Action::Revisions => Wish::revisions(key),
         Action::Tree => Wish::Open(Box::new(Page::Tree(Box::new(TreePage::new(key))))),
+        Action::Why => Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(Subject::Application(key)))))),
         Action::Copy => Wish::Copy(key.to_string()),
         _ => return Reaction::ignored(),
     })

@@ -8,6 +8,7 @@ use crate::{
         page::{
             Page, Reaction, Wish,
             application::{ApplicationPage, ItemKey},
+            why::WhyPage,
         },
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         words,
@@ -18,6 +19,7 @@ use crate::{
         delta::Query,
         health::Health,
         key::{AppKey, Text},
+        why::Subject,
     },
 };
 
@@ -159,6 +161,11 @@ pub fn on_action(table: &mut Table<ApprovalRows>, action: Action, _world: &World
         Action::Approve => Wish::Approve(app, Some(step)),
         Action::Logs => Wish::LogsOfApp(app),
         Action::Forward => Wish::Forward(app, None),
+        Action::Why => Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(if step.is_empty() {
+            Subject::Application(app)
+        } else {
+            Subject::Step(app, step)
+        }))))),
         Action::Copy => Wish::Copy(app.to_string()),
         _ => return Reaction::ignored(),
     })

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     app::{
         keymap::Action,
-        page::{Page, Reaction, Wish, pods::PodRows},
+        page::{Page, Reaction, Wish, pods::PodRows, why::WhyPage},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
@@ -14,6 +14,7 @@ use crate::{
         delta::{Query, ScopeState},
         health::Health,
         key::ClusterId,
+        why::Subject,
     },
 };
 
@@ -189,6 +190,7 @@ pub fn on_action(table: &mut Table<ClusterRows>, action: Action, _world: &World)
     let Some(key) = table.selected().cloned() else { return Reaction::ignored() };
     Reaction::wish(match action {
         Action::Enter => Wish::Open(Box::new(Page::Pods(Table::new(PodRows { app: None, cluster: Some(key) })))),
+        Action::Why => Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(Subject::Cluster(key)))))),
         Action::Copy => Wish::Copy(key.to_string()),
         _ => return Reaction::ignored(),
     })

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     app::{
         keymap::Action,
-        page::{Reaction, Wish, clusters::others_unknown},
+        page::{Page, Reaction, Wish, clusters::others_unknown, why::WhyPage},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         usage,
         world::World,
@@ -198,6 +198,7 @@ pub fn on_action(table: &mut Table<PodRows>, action: Action, world: &World) -> R
                 ));
             }
         },
+        Action::Why => Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(super::why::of_pod(world, key)))))),
         Action::Copy => Wish::Copy(key.name.to_string()),
         _ => return Reaction::ignored(),
     })

@@ -15,15 +15,16 @@ use crate::{
         keymap::Action,
         message::StreamId,
         notice::Level,
-        page::{Reaction, Wish},
+        page::{Page, Reaction, Wish, why::WhyPage},
         table::{Cell, Part, Tone},
         world::World,
     },
     model::{
         health::Health,
         key::{AppKey, ClusterId, PodKey, Text},
-        resource::Tracked,
+        resource::{ResourceKey, Tracked},
         tree::{Node, Tree, What, merged},
+        why::Subject,
     },
 };
 
@@ -50,6 +51,8 @@ pub struct TreePage {
     folded: HashSet<LineId>,
     visible: Vec<usize>,
     cursor: Option<LineId>,
+    /// What the cursor shall stand on once it is known.
+    sought: Option<ResourceKey>,
     at: usize,
     filter: Filter,
     only_not_ok: bool,
@@ -71,6 +74,7 @@ impl TreePage {
             folded: HashSet::new(),
             visible: Vec::new(),
             cursor: None,
+            sought: None,
             at: 0,
             filter: Filter::default(),
             only_not_ok: false,
@@ -78,6 +82,13 @@ impl TreePage {
             offset: 0,
             height: 0,
         }
+    }
+
+    /// The same with the cursor on one object, once that is known.
+    #[must_use]
+    pub fn at_object(mut self, key: ResourceKey) -> Self {
+        self.sought = Some(key);
+        self
     }
 
     /// What is shown: what was looked up last, by cluster or merged; `None`: nothing yet.
@@ -217,6 +228,7 @@ impl TreePage {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
+        self.seek();
         let Some(tree) = self.tree() else { return };
         let keep = self.wanted(tree);
         let mut visible = Vec::new();
@@ -239,6 +251,21 @@ impl TreePage {
             self.cursor.and_then(|cursor| self.visible.iter().position(|line| self.ids.get(*line) == Some(&cursor)));
         self.at = found.unwrap_or(self.at).min(self.visible.len().saturating_sub(1));
         self.remember();
+    }
+
+    /// Puts the cursor on the object that is sought, and unfolds what hides it.
+    fn seek(&mut self) {
+        let (Some(tree), Some(sought)) = (self.tree(), &self.sought) else { return };
+        let is_it = |node: &Node| matches!(&node.what, What::Object(key) if key == sought);
+        let Some(found) = tree.nodes.iter().position(is_it) else { return };
+        let above = |line: &usize| tree.nodes.get(*line).and_then(|node| node.parent);
+        let hiding: Vec<LineId> =
+            std::iter::successors(above(&found), above).filter_map(|line| self.ids.get(line)).copied().collect();
+        self.cursor = self.ids.get(found).copied();
+        for id in hiding {
+            self.folded.remove(&id);
+        }
+        self.sought = None;
     }
 
     /// Which lines pass the filters, with everything that those hang from; `None`: all.
@@ -307,6 +334,14 @@ impl TreePage {
                     What::Cluster(_) | What::Idle(..) => None,
                 });
                 return Reaction::wish(Wish::drift(self.app.clone(), object));
+            }
+            Action::Why => {
+                let Some(node) = self.selected() else { return Reaction::taken() };
+                let subject = match &node.what {
+                    What::Cluster(cluster) => Subject::Place(self.app.clone(), cluster.clone()),
+                    What::Object(key) | What::Idle(key, _) => Subject::Object(self.app.clone(), key.clone()),
+                };
+                return Reaction::wish(Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(subject))))));
             }
             Action::Approve => return Reaction::wish(Wish::Approve(self.app.clone(), None)),
             Action::Copy => {

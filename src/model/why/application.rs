@@ -36,15 +36,34 @@ pub(super) fn of(subject: &Subject, known: &Known<'_>) -> Chain {
                 chain.push(0, Place::Step(app.key.clone(), name.clone()), Health::Gone, "is not a step of it any more");
             }
         },
+        Subject::Component(_, cluster, namespace, name) => {
+            let is_it = |service: &&Service| {
+                service.cluster == *cluster && service.namespace == *namespace && service.name == *name
+            };
+            push_cluster_link(&mut chain, 0, cluster, known);
+            if let Some(service) = app.services.iter().find(is_it) {
+                push_service(&mut chain, 0, app, service, known, &mut BTreeSet::new());
+            }
+        }
         Subject::Place(_, cluster) => push_places(&mut chain, 0, app, standing, known, |one| one == cluster),
         _ => whole(&mut chain, app, standing, known),
     }
     if chain.links.is_empty() {
         let what = match subject {
             Subject::Place(_, cluster) => Place::Cluster(cluster.clone()),
+            Subject::Component(app, cluster, namespace, name) => Place::Component {
+                app: app.clone(),
+                cluster: cluster.clone(),
+                namespace: namespace.clone(),
+                name: name.clone(),
+            },
             _ => Place::Application(app.key.clone()),
         };
-        let reason = match standing.clusters.iter().find(|place| matches!(subject, Subject::Place(_, at) if *at == place.cluster)) {
+        let reason = match standing
+            .clusters
+            .iter()
+            .find(|place| matches!(subject, Subject::Place(_, at) if *at == place.cluster))
+        {
             Some(place) if place.health == Health::Pending => "nothing is deployed here yet".to_owned(),
             Some(place) => format!("ok here: {}/{} services healthy", place.ready, place.total),
             None => "nothing is wrong".to_owned(),
@@ -73,21 +92,20 @@ fn whole(chain: &mut Chain, app: &Application, standing: &Standing, known: &Know
     link.since = standing.since;
     link.advice = advice;
     push_held(chain, app, &word);
-    let depth = match step {
-        Some(step) => {
-            push_step(chain, 1, app, standing, step);
-            2
-        }
-        None => {
-            push_suspended(chain, app);
-            1
-        }
+    let depth = if let Some(step) = step {
+        push_step(chain, 1, app, standing, step);
+        2
+    } else {
+        push_suspended(chain, app);
+        1
     };
     push_places(chain, depth, app, standing, known, |_| true);
-    if standing.health == Health::Ok && chain.links.len() == 1 && known.looked.is_some_and(|looked| looked.gaps().is_empty()) {
-        if let Some(link) = chain.links.first_mut() {
-            link.reason = format!("{}; nothing is wrong", link.reason).into();
-        }
+    let looked_at_all = known.looked.is_some_and(|looked| looked.gaps().is_empty());
+    if let [only] = &mut chain.links[..]
+        && standing.health == Health::Ok
+        && looked_at_all
+    {
+        only.reason = format!("{}; nothing is wrong", only.reason).into();
     }
 }
 
@@ -122,8 +140,10 @@ fn push_held(chain: &mut Chain, app: &Application, word: &Standing) {
     let place = || Place::Application(app.key.clone());
     if let Some(required) = app.frozen.as_ref().filter(|_| word.status.starts_with("frozen")) {
         let reason = format!("frozen: controller-version-require is {required}, so this controller passes over it");
-        let command = format!("kubectl annotate application {name} -n {namespace} app.oam.dev/controller-version-require-");
-        chain.push(1, place(), Health::Pending, reason).advice = Some(Advice::run("taking the annotation away lets it go on", command));
+        let command =
+            format!("kubectl annotate application {name} -n {namespace} app.oam.dev/controller-version-require-");
+        chain.push(1, place(), Health::Pending, reason).advice =
+            Some(Advice::run("taking the annotation away lets it go on", command));
     }
     if app.paused {
         let command = format!("kubectl label application {name} -n {namespace} controller.core.oam.dev/pause-");
@@ -132,17 +152,21 @@ fn push_held(chain: &mut Chain, app: &Application, word: &Standing) {
     }
     if let Some(version) = &app.publish_version {
         let command = format!("vela up {name} -n {namespace} --publish-version VERSION");
-        let reason = format!("pinned: what is delivered is what was published as {version}; later changes of the spec wait");
-        chain.push(1, place(), Health::Pending, reason).advice = Some(Advice::run("publishing again delivers them", command));
+        let reason =
+            format!("pinned: what is delivered is what was published as {version}; later changes of the spec wait");
+        chain.push(1, place(), Health::Pending, reason).advice =
+            Some(Advice::run("publishing again delivers them", command));
     }
 }
 
 /// What keeps KubeVela from rendering it.
 fn not_rendered(app: &Application) -> Option<Advice> {
-    let failing = |kind: &str| {
-        app.conditions.iter().find(|condition| &*condition.kind == kind && &*condition.status == "False")
-    };
-    ["Parsed", "Revision", "Policy", "Render"].iter().find_map(|kind| failing(kind)).and_then(|condition| words::of_hub(&condition.message))
+    let failing =
+        |kind: &str| app.conditions.iter().find(|condition| &*condition.kind == kind && &*condition.status == "False");
+    ["Parsed", "Revision", "Policy", "Render"]
+        .iter()
+        .find_map(|kind| failing(kind))
+        .and_then(|condition| words::of_hub(&condition.message))
 }
 
 fn unobserved(app: &Application, word: &Standing) -> Option<Advice> {
@@ -187,7 +211,10 @@ fn push_step(chain: &mut Chain, depth: usize, app: &Application, standing: &Stan
         return;
     }
     let message = words::one_line(&step.message);
-    let message = message.strip_prefix("function call error for ").and_then(|rest| rest.split_once(": ")).map_or(message.as_str(), |(_, rest)| rest);
+    let message = message
+        .strip_prefix("function call error for ")
+        .and_then(|rest| rest.split_once(": "))
+        .map_or(message.as_str(), |(_, rest)| rest);
     let to: Vec<String> = step.targets.iter().map(ToString::to_string).collect();
     let to = if to.is_empty() { String::new() } else { format!(" to {}", to.join(", ")) };
     let told = |words: &str| if message.is_empty() { words.to_owned() } else { format!("{words}: {message}") };
@@ -197,9 +224,13 @@ fn push_step(chain: &mut Chain, depth: usize, app: &Application, standing: &Stan
         StepPhase::Failed if step.is_retrying() => (Health::Progressing, told("failed, and is tried again")),
         StepPhase::Failed if step.was_terminated() => (Health::Failed, told("was terminated by hand")),
         StepPhase::Failed if &*step.reason == "Timeout" => (Health::Failed, told("timed out")),
-        StepPhase::Failed if &*step.reason == "FailedAfterRetries" => (Health::Failed, told("failed as often as it may")),
+        StepPhase::Failed if &*step.reason == "FailedAfterRetries" => {
+            (Health::Failed, told("failed as often as it may"))
+        }
         StepPhase::Failed => (Health::Failed, told("failed")),
-        StepPhase::Running if exhausted => (standing.health, told(&format!("waits for ever while it deploys{to}, since a release has given up"))),
+        StepPhase::Running if exhausted => {
+            (standing.health, told(&format!("waits for ever while it deploys{to}, since a release has given up")))
+        }
         StepPhase::Running if &*step.kind == "deploy" => (Health::Progressing, told(&format!("deploys{to}"))),
         StepPhase::Running => (Health::Progressing, told("runs")),
         StepPhase::Suspending => (Health::Waiting, told("is suspended")),
@@ -250,7 +281,11 @@ fn gate_reason(gate: &Gate, waiting: &Waiting) -> String {
             if to.is_empty() { step.name.to_string() } else { format!("{} → {}", step.name, to.join(", ")) }
         })
         .collect();
-    let next = if next.is_empty() { "the workflow ends there".to_owned() } else { format!("next is {}", next.join(", then ")) };
+    let next = if next.is_empty() {
+        "the workflow ends there".to_owned()
+    } else {
+        format!("next is {}", next.join(", then "))
+    };
     let prompt = gate.prompt.as_ref().map(|prompt| format!("“{}”; ", words::one_line(prompt))).unwrap_or_default();
     match gate.reason {
         GateReason::Approval => format!("waits for approval: {prompt}{next}"),
@@ -259,7 +294,11 @@ fn gate_reason(gate: &Gate, waiting: &Waiting) -> String {
             None => format!("waits a while, and goes on by itself: {next}"),
         },
         GateReason::ByHand => {
-            let by = waiting.changed_by.as_ref().map(|change| format!(", last changed by {}", change.manager)).unwrap_or_default();
+            let by = waiting
+                .changed_by
+                .as_ref()
+                .map(|change| format!(", last changed by {}", change.manager))
+                .unwrap_or_default();
             format!("suspended by hand{by}: {next}")
         }
         GateReason::AfterRetries => format!("failed as often as it may, and waits: {next}"),
@@ -276,11 +315,17 @@ pub(super) fn push_cluster_link(chain: &mut Chain, depth: usize, cluster: &Clust
             true
         }
         Some(LinkState::Degraded { since, reason, .. }) => {
-            chain.push(depth, place, Health::Unknown, format!("answers, but {}", words::one_line(reason))).since = Some(*since);
+            chain.push(depth, place, Health::Unknown, format!("answers, but {}", words::one_line(reason))).since =
+                Some(*since);
             true
         }
         Some(LinkState::Forbidden { since, reason }) => {
-            let link = chain.push(depth, place, Health::Unknown, format!("refuses what is asked: {}", words::one_line(reason)));
+            let link = chain.push(
+                depth,
+                place,
+                Health::Unknown,
+                format!("refuses what is asked: {}", words::one_line(reason)),
+            );
             link.since = Some(*since);
             link.advice = Some(Advice::say("who joined the cluster, or who gives you permissions, can change that"));
             true
@@ -304,7 +349,8 @@ fn push_places(
     known: &Known<'_>,
     wanted: impl Fn(&ClusterId) -> bool,
 ) {
-    let next: BTreeSet<ClusterId> = approval::waiting(app).map(|waiting| waiting.clusters().into_iter().collect()).unwrap_or_default();
+    let next: BTreeSet<ClusterId> =
+        approval::waiting(app).map(|waiting| waiting.clusters().into_iter().collect()).unwrap_or_default();
     let mut places: Vec<&ClusterStanding> = standing.clusters.iter().filter(|place| wanted(&place.cluster)).collect();
     places.sort_by_key(|place| place.health);
     for place in places {
@@ -312,10 +358,13 @@ fn push_places(
         let line = tree_line(known, &place.cluster);
         let is_bad = !is_fine(place.health) || line.is_some_and(|(_, well)| !well);
         // Where approving leads to is looked at too.
-        let is_doubtful = next.contains(&place.cluster) && (known.link)(&place.cluster).is_some_and(|link| !link.is_current());
+        let is_doubtful =
+            next.contains(&place.cluster) && (known.link)(&place.cluster).is_some_and(|link| !link.is_current());
         if lost || is_doubtful {
             push_cluster_link(chain, depth, &place.cluster, known);
-            if next.contains(&place.cluster) && let Some(link) = chain.links.last_mut() {
+            if next.contains(&place.cluster)
+                && let Some(link) = chain.links.last_mut()
+            {
                 link.reason = format!("{}; approving now would end the workflow as failed", link.reason).into();
             }
             continue;
@@ -342,7 +391,11 @@ fn push_place(chain: &mut Chain, depth: usize, app: &Application, place: &Cluste
         None if services.is_empty() => place.health.as_str().to_owned(),
         None => format!("{}/{} services healthy", place.ready, place.total),
     };
-    let reason = if is_fine(place.health) { format!("the hub sees nothing wrong ({}/{} healthy), but", place.ready, place.total) + " not all is well there" } else { reason };
+    let reason = if is_fine(place.health) {
+        format!("the hub sees nothing wrong ({}/{} healthy), but", place.ready, place.total) + " not all is well there"
+    } else {
+        reason
+    };
     chain.push(depth, Place::Cluster(cluster.clone()), health, reason);
     push_cluster_link(chain, depth + 1, cluster, known);
     push_missing(chain, depth + 1, app, cluster, known);
@@ -352,11 +405,16 @@ fn push_place(chain: &mut Chain, depth: usize, app: &Application, place: &Cluste
     }
     // What belongs to no service that the hub tells of.
     if let (Some(looked), Some((at, _))) = (known.looked, tree_line(known, cluster)) {
-        let roots: Vec<usize> = object::children(&looked.tree, at).into_iter().filter(|line| !told.contains(line)).collect();
+        let roots: Vec<usize> =
+            object::children(&looked.tree, at).into_iter().filter(|line| !told.contains(line)).collect();
         object::descend_all(chain, depth + 1, &looked.tree, &roots, known);
     } else {
         let orphans = |pod: &&&Pod| {
-            pod.key.cluster == *cluster && !app.services.iter().any(|service| service.cluster == *cluster && service.name == pod.owner.component)
+            pod.key.cluster == *cluster
+                && !app
+                    .services
+                    .iter()
+                    .any(|service| service.cluster == *cluster && service.name == pod.owner.component)
         };
         let pods: Vec<&Pod> = known.pods.iter().filter(orphans).copied().collect();
         push_pods(chain, depth + 1, &pods, known);
@@ -367,7 +425,11 @@ fn push_place(chain: &mut Chain, depth: usize, app: &Application, place: &Cluste
 fn push_missing(chain: &mut Chain, depth: usize, app: &Application, cluster: &ClusterId, known: &Known<'_>) {
     let mut found: BTreeSet<(String, String)> = BTreeSet::new();
     let services = app.services.iter().filter(|service| service.cluster == *cluster).map(|service| &service.message);
-    let steps = app.leaves().map(|(_, step)| step).filter(|step| places_of(app, step).contains(cluster)).map(|step| &step.message);
+    let steps = app
+        .leaves()
+        .map(|(_, step)| step)
+        .filter(|step| places_of(app, step).contains(cluster))
+        .map(|step| &step.message);
     for message in services.chain(steps) {
         // One that names another cluster speaks of that one.
         let named = words::clusters_named(message);
@@ -376,7 +438,13 @@ fn push_missing(chain: &mut Chain, depth: usize, app: &Application, cluster: &Cl
         }
     }
     if let Some(looked) = known.looked {
-        found.extend(looked.missing.iter().filter(|one| one.cluster == *cluster).map(|one| (one.group.to_string(), one.kind.to_string())));
+        found.extend(
+            looked
+                .missing
+                .iter()
+                .filter(|one| one.cluster == *cluster)
+                .map(|one| (one.group.to_string(), one.kind.to_string())),
+        );
     }
     for (group, kind) in found {
         let (reason, advice) = words::missing_kind(cluster, &group, &kind);
@@ -395,7 +463,13 @@ fn push_service(
     let roots: Vec<usize> = match (known.looked, tree_line(known, &service.cluster)) {
         (Some(looked), Some((at, _))) => object::children(&looked.tree, at)
             .into_iter()
-            .filter(|line| looked.tree.nodes.get(*line).is_some_and(|node| node.component == service.name && is_in(node, app, service)))
+            .filter(|line| {
+                looked
+                    .tree
+                    .nodes
+                    .get(*line)
+                    .is_some_and(|node| node.component == service.name && is_in(node, app, service))
+            })
             .collect(),
         _ => Vec::new(),
     };
@@ -425,8 +499,13 @@ fn push_service(
     } else {
         let complaint = service.complaint();
         let complaint = complaint.strip_prefix(&format!("{}: ", service.name)).unwrap_or(&complaint);
-        let kind = app.components.iter().find(|component| component.name == service.name).map_or("", |component| &*component.kind);
-        let (sentence, advice) = if kind == "helm" { words::release("release", complaint) } else { (words::one_line(complaint), None) };
+        let kind = app
+            .components
+            .iter()
+            .find(|component| component.name == service.name)
+            .map_or("", |component| &*component.kind);
+        let (sentence, advice) =
+            if kind == "helm" { words::release("release", complaint) } else { (words::one_line(complaint), None) };
         // What follows in the tree says more.
         let advice = if sick_below { None } else { advice };
         chain.push(depth, place, Health::Failed, sentence).advice = advice;
@@ -439,7 +518,9 @@ fn push_service(
 
 fn is_in(node: &crate::model::tree::Node, app: &Application, service: &Service) -> bool {
     let What::Object(key) = &node.what else { return false };
-    key.namespace.is_empty() || service.namespace.is_empty() || key.namespace == *app.namespace_or_own(&service.namespace)
+    key.namespace.is_empty()
+        || service.namespace.is_empty()
+        || key.namespace == *app.namespace_or_own(&service.namespace)
 }
 
 /// Tells of failing pods by their rows alone, those alike together.

@@ -24,6 +24,8 @@ pub struct Looked {
     pub tails: Vec<Tail>,
     /// Kinds that something was to be made of and that a cluster does not serve.
     pub missing: Vec<MissingKind>,
+    /// Whether objects that are not well have been looked at closely; until then there is the tree alone.
+    pub is_complete: bool,
     /// What else could not be asked, a sentence each.
     pub notes: Vec<Text>,
 }
@@ -69,6 +71,8 @@ pub struct ContainerState {
     pub waiting: Option<(Text, Text)>,
     /// How it ended: `state.terminated`, else `lastState.terminated`.
     pub ended: Option<Ending>,
+    /// Whether it runs again, or is to, after it ended: the log of that run is the one before.
+    pub runs_again: bool,
     /// Since when it runs: `state.running.startedAt`.
     pub running_since: Option<Timestamp>,
     /// `resources.limits.memory`, as written; empty: none.

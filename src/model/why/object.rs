@@ -1,13 +1,13 @@
 //! Why an object is not well: down the tree from it to what it is not well for.
 
 use super::{
-    Advice, Chain, Known, Looked, Place,
+    Advice, Chain, Known, Looked, Place, Subject,
     pod::{self, View},
     words,
 };
 use crate::model::{
     health::Health,
-    key::{PodKey, Text},
+    key::{ClusterId, PodKey, Text},
     resource::{ResourceKey, Tracked},
     tree::{Node, Tree, What},
 };
@@ -32,14 +32,15 @@ pub(super) fn one(key: &ResourceKey, known: &Known<'_>) -> Chain {
                 descend(&mut chain, 0, tree, line, known);
             }
         }
-        _ => match pod::key_of(key).and_then(|key| known.pods.iter().find(|pod| pod.key == key)) {
-            Some(row) => pod::push(&mut chain, 0, &View::of_row(row), 0, known),
-            None => {
+        _ => {
+            if let Some(row) = key.as_pod().and_then(|key| known.pods.iter().find(|pod| pod.key == key)) {
+                pod::push(&mut chain, 0, &View::of_row(row), 0, known);
+            } else {
                 let told = if tree.is_some() { "is not among what the application made" } else { "looking it up" };
                 let health = if tree.is_some() { Health::Gone } else { Health::Unknown };
                 chain.push(0, Place::Object(key.clone()), health, told);
             }
-        },
+        }
     }
     chain
 }
@@ -50,10 +51,15 @@ pub(super) fn stray(key: &PodKey, known: &Known<'_>) -> Chain {
     match known.pods.iter().find(|pod| pod.key == *key) {
         Some(row) => {
             pod::push(&mut chain, 0, &View::of_row(row), 0, known);
-            chain.push(1, Place::Object(pod::resource(key)), Health::Pending, "belongs to no application that is known");
+            chain.push(
+                1,
+                Place::Object(ResourceKey::pod(key)),
+                Health::Pending,
+                "belongs to no application that is known",
+            );
         }
         None => {
-            chain.push(0, Place::Object(pod::resource(key)), Health::Gone, "is not there any more");
+            chain.push(0, Place::Object(ResourceKey::pod(key)), Health::Gone, "is not there any more");
         }
     }
     chain
@@ -74,7 +80,9 @@ pub(super) fn children(tree: &Tree, line: usize) -> Vec<usize> {
     let depth = tree.nodes.get(line).map_or(0, |node| node.depth);
     let below = tree.nodes.iter().enumerate().skip(line + 1).take_while(|(_, node)| node.depth > depth);
     let mut found: Vec<usize> = below.filter(|(_, node)| node.parent == Some(line)).map(|(at, _)| at).collect();
-    found.sort_by_key(|at| tree.nodes.get(*at).map(|node| if node.own == Health::Gone { Health::Failed } else { node.health }));
+    found.sort_by_key(|at| {
+        tree.nodes.get(*at).map(|node| if node.own == Health::Gone { Health::Failed } else { node.health })
+    });
     found
 }
 
@@ -90,11 +98,12 @@ pub(super) fn descend_all(chain: &mut Chain, depth: usize, tree: &Tree, lines: &
         if told.iter().any(|(known, _)| *known == word) {
             continue;
         }
-        let same = lines.iter().filter_map(|line| tree.nodes.get(*line)).filter(|node| alike(node).as_ref() == Some(&word));
+        let same =
+            lines.iter().filter_map(|line| tree.nodes.get(*line)).filter(|node| alike(node).as_ref() == Some(&word));
         let count = same.count();
         told.push((word, count));
         if let What::Object(key) = &node.what
-            && let Some(key) = pod::key_of(key)
+            && let Some(key) = key.as_pod()
         {
             pod::push(chain, depth, &pod_view(key, node, known), count - 1, known);
         }
@@ -104,7 +113,7 @@ pub(super) fn descend_all(chain: &mut Chain, depth: usize, tree: &Tree, lines: &
 /// What pods have in common that are not well in the same way.
 fn alike(node: &Node) -> Option<String> {
     let What::Object(key) = &node.what else { return None };
-    let pod = pod::key_of(key)?;
+    let pod = key.as_pod()?;
     let view = View::of_line(pod, node.own, &node.message, node.created_at);
     Some(format!("{}{}", node.own.as_str(), view.status))
 }
@@ -123,13 +132,16 @@ pub(super) fn descend(chain: &mut Chain, depth: usize, tree: &Tree, line: usize,
     if is_well(node) || chain.links.len() >= MOST_LINKS {
         return;
     }
-    if let Some(pod) = pod::key_of(key) {
+    if let Some(pod) = key.as_pod() {
         pod::push(chain, depth, &pod_view(pod, node, known), 0, known);
         return;
     }
     let below = children(tree, line);
     // Between a workload and its pods: it says nothing of its own.
-    if &*key.kind == "ReplicaSet" && node.own != Health::Failed && below.iter().any(|at| tree.nodes.get(*at).is_some_and(|node| !is_well(node))) {
+    if &*key.kind == "ReplicaSet"
+        && node.own != Health::Failed
+        && below.iter().any(|at| tree.nodes.get(*at).is_some_and(|node| !is_well(node)))
+    {
         descend_all(chain, depth, tree, &below, known);
         return;
     }
@@ -156,12 +168,19 @@ fn own(chain: &mut Chain, depth: usize, node: &Node, key: &ResourceKey, known: &
         let link = chain.push(depth, place, Health::Gone, "was applied, and is not there: someone deleted it");
         link.advice = known.app.map(|(app, _)| {
             let command = format!("vela workflow restart {} -n {}", app.key.name, app.key.namespace);
-            Advice::run("the controller brings it back when it looks again; a restart of the workflow does so at once", command)
+            Advice::run(
+                "the controller brings it back when it looks again; a restart of the workflow does so at once",
+                command,
+            )
         });
         return;
     }
     if matches!(node.own, Health::Ok | Health::Pending) {
-        let said = if node.message.is_empty() { "is ok by itself".to_owned() } else { format!("says “{}”", words::one_line(&node.message)) };
+        let said = if node.message.is_empty() {
+            "is ok by itself".to_owned()
+        } else {
+            format!("says “{}”", words::one_line(&node.message))
+        };
         chain.push(depth, place, node.health, format!("{said}, but what it made is not well"));
         return;
     }
@@ -235,7 +254,8 @@ pub(super) fn push_claim(chain: &mut Chain, depth: usize, pod: &ResourceKey, cla
     let message = words::one_line(&node.message);
     let link = chain.push(depth, Place::Object(key.clone()), node.own, message);
     link.since = node.created_at;
-    link.advice = if waits { None } else { Some(Advice::say("see that its storage class is there and can provide a volume")) };
+    link.advice =
+        if waits { None } else { Some(Advice::say("see that its storage class is there and can provide a volume")) };
     push_warnings(chain, depth + 1, &key, from, looked);
 }
 
@@ -255,4 +275,54 @@ pub(super) fn push_warnings(chain: &mut Chain, depth: usize, key: &ResourceKey, 
         let sentence = format!("{}: {message}{}", warning.reason, words::times(warning.count));
         chain.push(depth, Place::Event(key.clone()), Health::Failed, sentence).since = warning.last;
     }
+}
+
+/// Objects of one kind, in one cluster, that are looked at for failing the same way.
+const ALIKE: usize = 2;
+
+/// The objects that a closer look is worth, of what is asked about: those that are not well by themselves, the worst
+/// first, of pods that fail the same way two.
+pub fn suspects(subject: &Subject, tree: &Tree, most: usize) -> Vec<ResourceKey> {
+    let within: Option<(usize, usize)> = match subject {
+        Subject::Object(_, key) => {
+            let Some(at) = tree.nodes.iter().position(|node| is_object(node, key)) else { return vec![key.clone()] };
+            let depth = tree.nodes.get(at).map_or(0, |node| node.depth);
+            let below = tree.nodes.iter().skip(at + 1).take_while(|node| node.depth > depth).count();
+            Some((at, at + below))
+        }
+        _ => None,
+    };
+    let mut found: Vec<(Health, usize, &ResourceKey)> = Vec::new();
+    let mut told: Vec<(String, &ClusterId, &str, usize)> = Vec::new();
+    for (at, node) in tree.nodes.iter().enumerate() {
+        let What::Object(key) = &node.what else { continue };
+        let here = match subject {
+            Subject::Place(_, cluster) => key.cluster == *cluster,
+            Subject::Component(_, cluster, _, name) => key.cluster == *cluster && node.component == *name,
+            _ => true,
+        };
+        // A claim that a pod waits for is no child of it.
+        let inside =
+            within.is_none_or(|(first, last)| (first..=last).contains(&at)) || &*key.kind == "PersistentVolumeClaim";
+        let gone_rightly = node.own == Health::Gone && node.tracked != Some(Tracked::Updated);
+        let is_well = matches!(node.own, Health::Ok | Health::Pending) || gone_rightly;
+        // Nobody can tell of what is in a cluster that does not answer.
+        let is_unknown = node.own == Health::Unknown && key.as_pod().is_none();
+        if !here || !inside || is_well || is_unknown || key.is_secret() {
+            continue;
+        }
+        let word = alike(node).unwrap_or_else(|| format!("{}{}", node.own.as_str(), node.message));
+        match told
+            .iter_mut()
+            .find(|(known, cluster, kind, _)| *known == word && **cluster == key.cluster && **kind == *key.kind)
+        {
+            Some((.., times)) if *times >= ALIKE => continue,
+            Some((.., times)) => *times += 1,
+            None => told.push((word, &key.cluster, &key.kind, 1)),
+        }
+        let health = if node.own == Health::Gone { Health::Failed } else { node.own };
+        found.push((health, at, key));
+    }
+    found.sort_by_key(|(health, at, _)| (*health, *at));
+    found.into_iter().take(most).map(|(.., key)| key.clone()).collect()
 }

@@ -3,16 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    Advice, Chain, Known, Looked, Place, object,
+    Advice, Chain, Known, Looked, Place,
     facts::{ContainerState, Ending, PodState},
-    words,
+    object, words,
 };
-use crate::model::{
-    health::Health,
-    key::{PodKey, Text},
-    pod::Pod,
-    resource::ResourceKey,
-};
+use crate::model::{health::Health, key::PodKey, pod::Pod, resource::ResourceKey};
 
 /// Lines of a log that a chain shows.
 const LOG_LINES: usize = 4;
@@ -45,7 +40,9 @@ impl View {
         let (status, message) = told.split_once(": ").unwrap_or((told, ""));
         // `Init:Error: …` has its colon within.
         let (status, message) = match told.strip_prefix("Init:") {
-            Some(rest) => rest.split_once(": ").map_or((told, ""), |(word, message)| (&told[..word.len() + 5], message)),
+            Some(rest) => {
+                rest.split_once(": ").map_or((told, ""), |(word, message)| (&told[..word.len() + 5], message))
+            }
             None => (status, message),
         };
         Self { key, health, status: status.to_owned(), message: message.to_owned(), restarts: 0, created_at }
@@ -56,44 +53,25 @@ impl View {
     }
 }
 
-/// The object that a pod is.
-pub(super) fn resource(pod: &PodKey) -> ResourceKey {
-    ResourceKey {
-        cluster: pod.cluster.clone(),
-        group: Text::default(),
-        kind: "Pod".into(),
-        namespace: pod.namespace.clone(),
-        name: pod.name.clone(),
-    }
-}
-
-/// The pod that an object is, if it is one.
-pub(super) fn key_of(key: &ResourceKey) -> Option<PodKey> {
-    (&*key.kind == "Pod" && key.group.is_empty()).then(|| PodKey {
-        cluster: key.cluster.clone(),
-        namespace: key.namespace.clone(),
-        name: key.name.clone(),
-    })
-}
-
 /// Tells of a pod, and why it is not well; `alike` more stand the same way.
 pub(super) fn push(chain: &mut Chain, depth: usize, pod: &View, alike: usize, known: &Known<'_>) {
     let state = known.looked.and_then(|looked| looked.pod(&pod.key));
     let restarts = state.map_or(pod.restarts, |state| state.containers.iter().map(|one| one.restarts).sum());
-    let mut reason = pod.status.clone();
-    if restarts > 0 {
-        reason += &format!(", {restarts} restart{}", if restarts == 1 { "" } else { "s" });
-    }
-    if alike > 0 {
-        reason += &format!("; {alike} more like it");
-    }
-    let key = resource(&pod.key);
+    let restarts = match restarts {
+        0 => String::new(),
+        1 => ", 1 restart".to_owned(),
+        many => format!(", {many} restarts"),
+    };
+    let alike = if alike > 0 { format!("; {alike} more like it") } else { String::new() };
+    let mut reason = format!("{}{restarts}{alike}", pod.status);
+    let key = ResourceKey::pod(&pod.key);
     let mut advice = None;
     if pod.is_unschedulable() {
         let (sentence, help) = words::unschedulable(&pod.message);
-        reason = format!("unschedulable: {sentence}{}", if alike > 0 { format!("; {alike} more like it") } else { String::new() });
+        reason = format!("unschedulable: {sentence}{alike}");
         advice = help;
-    } else if !pod.message.is_empty() && (state.is_none() || matches!(pod.status.as_str(), "Evicted" | "Unknown" | "NodeLost"))
+    } else if !pod.message.is_empty()
+        && (state.is_none() || matches!(pod.status.as_str(), "Evicted" | "Unknown" | "NodeLost"))
     {
         reason = format!("{reason}: {}", words::one_line(&pod.message));
     }
@@ -131,7 +109,9 @@ fn container_link(
     let told = |text: String| format!("{kind}: {text}");
     let waiting = container.waiting.as_ref().map(|(reason, message)| (&**reason, &**message));
     let image_reasons = ["ImagePull", "ErrImage", "InvalidImageName", "ImageInspect", "RegistryUnavailable"];
-    if let Some((reason, message)) = waiting.filter(|(reason, _)| image_reasons.iter().any(|word| reason.contains(word))) {
+    if let Some((reason, message)) =
+        waiting.filter(|(reason, _)| image_reasons.iter().any(|word| reason.contains(word)))
+    {
         let cause = pull_failure(pod, looked).unwrap_or(message);
         let cause = format!("{reason} {cause}");
         let (sentence, advice) = words::image(&container.image, &cause, !state.pull_secrets.is_empty());
@@ -139,7 +119,8 @@ fn container_link(
         return;
     }
     if let Some((reason, message)) = waiting.filter(|(reason, _)| {
-        reason.ends_with("ConfigError") || matches!(*reason, "CreateContainerError" | "RunContainerError" | "StartError")
+        reason.ends_with("ConfigError")
+            || matches!(*reason, "CreateContainerError" | "RunContainerError" | "StartError")
     }) {
         let missing = message.contains("not found") || message.contains("couldn't find key");
         let link = chain.push(depth, what, Health::Failed, told(format!("{reason}: {}", words::one_line(message))));
@@ -153,7 +134,7 @@ fn container_link(
     if container.init || container.ready || container.running_since.is_none() {
         return;
     }
-    let key = resource(pod);
+    let key = ResourceKey::pod(pod);
     let probe = looked.warnings_of(&key).find(|warning| &*warning.reason == "Unhealthy");
     let link = match probe {
         Some(probe) => {
@@ -172,34 +153,28 @@ fn has_failed(container: &ContainerState, ended: &Ending) -> bool {
     ended.code != 0 || ended.signal != 0 || (!container.init && container.waiting.is_some())
 }
 
-fn crash(
-    chain: &mut Chain,
-    depth: usize,
-    pod: &PodKey,
-    container: &ContainerState,
-    ended: &Ending,
-    looked: &Looked,
-) {
+fn crash(chain: &mut Chain, depth: usize, pod: &PodKey, container: &ContainerState, ended: &Ending, looked: &Looked) {
     let is_out_of_memory = &*ended.reason == "OOMKilled";
-    let key = resource(pod);
-    let killed_by_probe = looked
-        .warnings_of(&key)
-        .find(|warning| &*warning.reason == "Unhealthy" && warning.message.starts_with("Liveness") && !is_out_of_memory);
+    let key = ResourceKey::pod(pod);
+    let killed_by_probe = looked.warnings_of(&key).find(|warning| {
+        &*warning.reason == "Unhealthy" && warning.message.starts_with("Liveness") && !is_out_of_memory
+    });
     let kind = if container.init { "init container" } else { "container" };
     let again = if container.restarts > 0 { "keeps ending" } else { "ended" };
     let mut sentence = format!("{kind} {again}: {}", words::ending(ended));
     let mut advice = None;
     if is_out_of_memory {
         sentence = format!("{kind} {}", words::ending(ended));
-        let limit = &container.memory_limit;
-        sentence += &if limit.is_empty() {
-            ": it has no limit of its own, the node ran out".to_owned()
-        } else {
-            format!(": its limit is {limit}")
+        let limit = match &*container.memory_limit {
+            "" => "it has no limit of its own, the node ran out".to_owned(),
+            limit => format!("its limit is {limit}"),
         };
-        advice = Some(Advice::say("raise its memory limit (an override does that for one cluster), or see what takes it"));
+        sentence = format!("{sentence}: {limit}");
+        advice =
+            Some(Advice::say("raise its memory limit (an override does that for one cluster), or see what takes it"));
     } else if let Some(probe) = killed_by_probe {
-        sentence = format!("{kind} is restarted by its probe: {}{}", words::one_line(&probe.message), words::times(probe.count));
+        let said = words::one_line(&probe.message);
+        sentence = format!("{kind} is restarted by its probe: {said}{}", words::times(probe.count));
         advice = Some(Advice::say("see its log, and whether the probe leaves it the time that it takes"));
     }
     let link = chain.push(depth, Place::Container(pod.clone(), container.name.clone()), Health::Failed, sentence);
@@ -218,11 +193,7 @@ fn pull_failure<'a>(pod: &PodKey, looked: &'a Looked) -> Option<&'a str> {
     looked
         .warnings
         .iter()
-        .filter(|warning| pod_of(warning) == Some(pod.clone()))
+        .filter(|warning| warning.about.as_pod().as_ref() == Some(pod))
         .map(|warning| &*warning.message)
         .find(|message| message.contains("pull image") || message.contains("InvalidImageName"))
-}
-
-fn pod_of(warning: &super::facts::Warning) -> Option<PodKey> {
-    key_of(&warning.about)
 }

@@ -95,8 +95,14 @@ pub(super) fn image(image: &str, cause: &str, has_secret: bool) -> (String, Advi
         ("the registry refuses it", format!("{secret}; some registries answer so for what is not there, too"))
     } else if any(&["toomanyrequests", "rate limit", "429"]) {
         ("the registry answers: too many requests", "wait, or pull with an account or through a mirror".to_owned())
-    } else if any(&["no such host", "i/o timeout", "connection refused", "dial tcp", "tls handshake", "deadline exceeded"])
-    {
+    } else if any(&[
+        "no such host",
+        "i/o timeout",
+        "connection refused",
+        "dial tcp",
+        "tls handshake",
+        "deadline exceeded",
+    ]) {
         ("the node does not reach the registry", "check the registry, and the node's way to it".to_owned())
     } else if any(&["x509", "certificate"]) {
         ("the node does not trust the registry's certificate", "give the node the registry's CA".to_owned())
@@ -112,12 +118,21 @@ pub(super) fn image(image: &str, cause: &str, has_secret: bool) -> (String, Advi
 pub(super) fn release(kind: &str, message: &str) -> (String, Option<Advice>) {
     let lower = message.to_lowercase();
     let any = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let help = if any(&["values don't meet", "schema(s)", "error converting yaml", "cannot unmarshal", "nil pointer evaluating"])
-        || (any(&["template:"]) && any(&["executing"]))
+    let help = if any(&[
+        "values don't meet",
+        "schema(s)",
+        "error converting yaml",
+        "cannot unmarshal",
+        "nil pointer evaluating",
+    ]) || (any(&["template:"]) && any(&["executing"]))
     {
         Some("the chart does not take these values: correct them in the component, or in the override of this cluster")
-    } else if any(&["no chart version found", "no chart name found", "invalid chart reference", "chart version not found"])
-        || (any(&["failed to get chart version", "chart"]) && any(&["not found", "404"]))
+    } else if any(&[
+        "no chart version found",
+        "no chart name found",
+        "invalid chart reference",
+        "chart version not found",
+    ]) || (any(&["failed to get chart version", "chart"]) && any(&["not found", "404"]))
     {
         Some("the repository has no such chart or version: correct chart, version or URL of the component")
     } else if any(&["failed to fetch", "no such host", "connection refused", "i/o timeout", "failed to download"]) {
@@ -142,7 +157,8 @@ pub(super) fn release(kind: &str, message: &str) -> (String, Option<Advice>) {
 pub(super) fn unmatched_kind(message: &str) -> Option<(String, String)> {
     let (_, rest) = message.split_once("no matches for kind \"")?;
     let (kind, rest) = rest.split_once('"')?;
-    let version = rest.split_once("in version \"").and_then(|(_, rest)| rest.split_once('"')).map_or("", |found| found.0);
+    let version =
+        rest.split_once("in version \"").and_then(|(_, rest)| rest.split_once('"')).map_or("", |found| found.0);
     let group = version.split_once('/').map_or("", |(group, _)| group);
     Some((kind.to_owned(), group.to_owned()))
 }
@@ -181,7 +197,9 @@ pub(super) fn missing_kind(cluster: &ClusterId, group: &str, kind: &str) -> (Str
 /// `clustergateways/foo/proxy`.
 pub(super) fn clusters_named(message: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for (mark, ends) in [("in cluster ", [' ', ':', ',']), ("clustergateways/", ['/', '"', ' ']), ("check from ", ['/', ' ', ':'])] {
+    for (mark, ends) in
+        [("in cluster ", [' ', ':', ',']), ("clustergateways/", ['/', '"', ' ']), ("check from ", ['/', ' ', ':'])]
+    {
         for rest in message.split(mark).skip(1) {
             let name = rest.split(ends).next().unwrap_or_default().trim_matches(['"', '(', ')']);
             if !name.is_empty() && !found.iter().any(|known| known == name) {
@@ -194,22 +212,33 @@ pub(super) fn clusters_named(message: &str) -> Vec<String> {
 
 /// Whether a message says that a server did not answer.
 pub(super) fn is_lost(message: &str) -> bool {
-    ["dial tcp", "connection refused", "no such host", "i/o timeout", "handshake timeout", "connection lost", "no such cluster"]
-        .iter()
-        .any(|word| message.contains(word))
+    [
+        "dial tcp",
+        "connection refused",
+        "no such host",
+        "i/o timeout",
+        "handshake timeout",
+        "connection lost",
+        "no such cluster",
+    ]
+    .iter()
+    .any(|word| message.contains(word))
 }
 
 /// What helps where a step or a condition says this of an application.
 pub(super) fn of_hub(message: &str) -> Option<Advice> {
     let lower = message.to_lowercase();
     let definition = ["definition", "component type", "fetch component/policy type", "loadtemplate", "load template"];
-    if definition.iter().any(|word| lower.contains(word)) && (lower.contains("not found") || lower.contains("no such")) {
+    if definition.iter().any(|word| lower.contains(word)) && (lower.contains("not found") || lower.contains("no such"))
+    {
         return Some(Advice::run(
             "KubeVela knows no such type: enable the addon that brings it, or correct the type's name",
             "vela def list -A".to_owned(),
         ));
     }
-    if let Some(name) = between(&lower, "external policy ", " not found").or_else(|| between(&lower, "policy ", " not found")) {
+    if let Some(name) =
+        between(&lower, "external policy ", " not found").or_else(|| between(&lower, "policy ", " not found"))
+    {
         return Some(Advice::say(format!("no policy {name} is in the application or its namespace: name one that is")));
     }
     if lower.contains("forbidden") || lower.contains("cannot ") && lower.contains("resource") {
