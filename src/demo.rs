@@ -61,6 +61,8 @@ pub struct Options {
     pub clusters: usize,
     /// Synthetic applications on the hub, in all.
     pub apps: usize,
+    /// Clusters that each synthetic application is delivered to; 0: one to three.
+    pub spread: usize,
     /// Synthetic pods in all clusters together.
     pub pods: usize,
     /// Synthetic changes per second, in all clusters together.
@@ -83,6 +85,7 @@ impl Default for Options {
             seed: 1,
             clusters: 0,
             apps: 0,
+            spread: 0,
             pods: 0,
             churn: 0.0,
             log_rate: 1.5,

@@ -28,6 +28,8 @@ mod seeing;
 mod servers;
 #[path = "support/terminal.rs"]
 mod terminal;
+#[path = "real/tree.rs"]
+mod tree;
 #[path = "real/watching.rs"]
 mod watching;
 #[path = "real/workload.rs"]

@@ -367,6 +367,9 @@ pub(super) struct Demo {
     /// Synthetic pods, in all
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub pods: usize,
+    /// Clusters that each synthetic application is delivered to (else one to three)
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub spread: usize,
     /// Changes a second, in all clusters together
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub churn: Option<f64>,

@@ -39,6 +39,7 @@ fn start(demo: &Demo) -> Result<Estate, Failure> {
         clusters: demo.clusters,
         apps: demo.apps,
         pods: demo.pods,
+        spread: demo.spread,
         churn: demo.churn.unwrap_or(usual.churn),
         log_rate: demo.log_rate.unwrap_or(usual.log_rate),
         ..usual

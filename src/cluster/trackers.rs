@@ -345,7 +345,7 @@ pub(super) fn joined<R: Default + Clone + DeserializeOwned>(
 }
 
 /// `status.appliedResources`, which lists what the current revision applied.
-fn by_status(object: &Value) -> Vec<Root> {
+pub(super) fn by_status(object: &Value) -> Vec<Root> {
     let listed = object["status"]["appliedResources"].as_array().into_iter().flatten();
     listed
         .filter_map(|one| Managed::<IgnoredAny>::deserialize(one).ok())

@@ -35,6 +35,8 @@ use crate::model::{
 };
 use focus::Focus;
 
+#[cfg(test)]
+mod fixtures;
 mod focus;
 mod member;
 mod news;

@@ -56,7 +56,8 @@ pub(crate) fn place(world: &World) {
     }
     for group in 0..plan.groups {
         if group < options.apps {
-            world.hub().place(application_kind(), plan.application(group));
+            let application = world.hub().place(application_kind(), plan.application(group));
+            world.hub().place(tracker_kind(), plan.tracker(group, &application.uid));
         }
         for (at, cluster) in plan.clusters(group).iter().enumerate() {
             let pods = plan.pods(group, at);
@@ -98,6 +99,10 @@ fn application_kind() -> &'static Kind {
     kinds::of("core.oam.dev/v1beta1", "Application").unwrap_or_else(|| kinds::core("configmaps"))
 }
 
+fn tracker_kind() -> &'static Kind {
+    kinds::of("core.oam.dev/v1beta1", "ResourceTracker").unwrap_or_else(|| kinds::core("configmaps"))
+}
+
 fn apps(plural: &str) -> &'static Kind {
     kinds::find("apps", "v1", plural).unwrap_or_else(|| kinds::core("configmaps"))
 }
@@ -131,10 +136,13 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Where an application is delivered to: one to three clusters side by side.
+    /// Where an application is delivered to: one to three clusters side by side, or as many as was asked for.
     fn clusters(&self, group: usize) -> Vec<&'a Arc<Cluster>> {
         let all = &self.world.clusters;
-        let (first, count) = (self.draw(group, 2) as usize % all.len(), 1 + self.draw(group, 3) as usize % 3);
+        let (first, mut count) = (self.draw(group, 2) as usize % all.len(), 1 + self.draw(group, 3) as usize % 3);
+        if self.world.options.spread > 0 {
+            count = self.world.options.spread;
+        }
         (first..first + count.min(all.len())).map(|at| &all[at % all.len()]).collect()
     }
 
@@ -183,8 +191,7 @@ impl<'a> Plan<'a> {
         let (name, namespace, created) = (Self::name(group), Self::namespace(group), self.created(group));
         let standing = self.standing(group);
         let clusters = self.clusters(group);
-        // What waits or has failed has come as far as its first cluster.
-        let done = if matches!(standing, Standing::Running | Standing::Unhealthy) { clusters.len() } else { 1 };
+        let done = self.reached(group);
         let mut policies = Vec::new();
         let (mut spec_steps, mut steps) = (Vec::new(), Vec::new());
         for (at, cluster) in clusters.iter().enumerate() {
@@ -295,6 +302,39 @@ impl<'a> Plan<'a> {
                 "appliedResources": applied, "workflow": progress,
                 "latestRevision": { "name": revision, "revision": 1, "revisionHash": format!("{:016x}", self.draw(group, 6)) },
             },
+        })
+    }
+
+    /// Where an application has come as far as.
+    fn reached(&self, group: usize) -> usize {
+        let all = self.clusters(group).len();
+        // What waits or has failed has come as far as its first cluster.
+        if matches!(self.standing(group), Standing::Running | Standing::Unhealthy) { all } else { 1 }
+    }
+
+    /// What KubeVela notes of what it applied.
+    fn tracker(&self, group: usize, uid: &str) -> Value {
+        let (name, namespace) = (Self::name(group), Self::namespace(group));
+        let managed: Vec<Value> = self
+            .clusters(group)
+            .iter()
+            .take(self.reached(group))
+            .map(|cluster| {
+                json!({
+                    "apiVersion": "apps/v1", "kind": "Deployment", "cluster": cluster.name, "component": "web",
+                    "name": format!("{name}-web"), "namespace": namespace,
+                })
+            })
+            .collect();
+        json!({
+            "metadata": {
+                "name": format!("{name}-v1-{namespace}"), "creationTimestamp": self.created(group),
+                "labels": {
+                    "app.oam.dev/name": name, "app.oam.dev/namespace": namespace, "app.oam.dev/uid": uid,
+                    "app.oam.dev/appRevision": format!("{name}-v1"), PLACED: "true",
+                },
+            },
+            "spec": { "type": "versioned", "applicationGeneration": 1, "managedResources": managed },
         })
     }
 

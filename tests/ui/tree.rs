@@ -245,3 +245,20 @@ fn the_same_in_several_clusters_is_one_line_once_merged() {
     session.keys("m");
     assert!(session.screen(120, 24).matches("HelmRelease/hello").count() == 2);
 }
+
+#[test]
+fn what_is_still_asked_is_said_and_what_has_come_is_shown() {
+    let (mut session, stream) = opened();
+    let mut partly = found();
+    partly.incomplete.clear();
+    partly.roots.push(root("far", "HelmRelease", "hello", Tracked::Updated));
+    partly.asking = vec![ClusterId::named("far")];
+    session.message(Message::Tree(stream, Ok(Box::new(assemble(&partly)))));
+    let screen = session.screen(120, 40);
+    assert!(screen.contains("still asking far") && screen.contains("x2k4p"), "{screen}");
+    assert!(!screen.contains("is not there  still"), "{screen}");
+    partly.asking.clear();
+    session.message(Message::Tree(stream, Ok(Box::new(assemble(&partly)))));
+    let screen = session.screen(120, 40);
+    assert!(!screen.contains("still asking") && screen.contains("is not there"), "{screen}");
+}

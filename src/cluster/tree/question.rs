@@ -283,6 +283,12 @@ impl Asker {
         made
     }
 
+    /// What a page's text tells.
+    #[cfg(test)]
+    pub(super) fn read_page(&self, kind: &Served, text: &str) -> Result<Vec<Resource>, Error> {
+        Ok(self.read(kind, request::decode(text.as_bytes())?, &mut Vec::new(), Timestamp::now()))
+    }
+
     /// Keeps what the operator's rules need of an object.
     fn mark(&self, kind: &Served, object: &Value, made: &mut Resource) {
         let pairs = |at: &str| -> Vec<(Text, Text)> {

@@ -71,7 +71,7 @@ pub(super) async fn read(hub: &Hub, deadline: Duration) -> Vec<Rule> {
 }
 
 /// The rules of one text; YAML, of which JSON is a part.
-fn of(text: &str) -> Vec<Rule> {
+pub(super) fn of(text: &str) -> Vec<Rule> {
     let documents = yaml::documents(text).unwrap_or_default();
     let entries = documents.into_iter().filter_map(|document| serde_json::from_value::<Vec<Entry>>(document).ok());
     let mut rules = Vec::new();

@@ -1,4 +1,8 @@
 //! The tree of an application: its visible lines alone, however large the tree is.
+//!
+//! tui-tree-widget is not used: its state belongs to the screen's library, from which the pages are free;
+//! it flattens all open items for each frame and key, where here a frame costs what is visible; what is new begins
+//! closed in it and open here; and it draws each line as one text, so that columns cannot be aligned over the levels.
 
 use ratatui::layout::Rect;
 
@@ -8,7 +12,10 @@ use crate::{
         page::tree::{TreePage, cells},
         usage,
     },
-    model::tree::{Node, Tree, What},
+    model::{
+        key::ClusterId,
+        tree::{Node, Tree, What},
+    },
     ui::{
         paint::{Paint, Run, width},
         table::scroll,
@@ -126,9 +133,21 @@ fn rows(
         .collect()
 }
 
+/// Clusters named at most; the rest is counted.
+const NAMED: usize = 5;
+
+/// Which clusters have not answered everything yet.
+fn still_asking(tree: &Tree) -> Option<String> {
+    let named: Vec<&str> = tree.asking.iter().take(NAMED).map(ClusterId::as_str).collect();
+    let more = tree.asking.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty()).then(|| format!("still asking {}{more}", named.join(", ")))
+}
+
 /// What could not be asked, in at most so many lines.
 fn gaps(page: &TreePage, most: usize) -> Vec<String> {
     let mut told: Vec<String> = page.failed().map(|why| format!("not up to date: {why}")).into_iter().collect();
+    told.extend(page.tree().and_then(still_asking));
     let all = page.tree().map(|tree| tree.incomplete.as_slice()).unwrap_or_default();
     told.extend(all.iter().map(|gap| match &gap.kind {
         Some(kind) => format!("{} in {}: {}", kind, gap.cluster, gap.reason),
