@@ -8,6 +8,7 @@ mod dashboard;
 mod delete;
 #[cfg(feature = "demo")]
 mod demo;
+mod diff;
 mod failure;
 mod forward;
 mod get;
@@ -80,6 +81,7 @@ async fn one_shot(global: args::Global, command: Command) -> Result<u8, Failure>
     let work = async {
         match command {
             Command::Get(get) => get::run(&global, get).await,
+            Command::Diff(diff) => diff::run(&global, diff).await,
             Command::Up(up) => up::run(&global, up).await,
             Command::Approve(approve) => approve::run(&global, approve).await,
             Command::Delete(delete) => delete::run(&global, delete).await,

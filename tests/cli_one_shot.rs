@@ -16,6 +16,8 @@ mod get;
 mod journey;
 #[path = "cli/logs.rs"]
 mod logs;
+#[path = "cli/revisions.rs"]
+mod revisions;
 #[path = "support/scripted.rs"]
 mod scripted;
 #[path = "cli/stage.rs"]

@@ -96,6 +96,8 @@ pub(super) enum AuditMode {
 pub(super) enum Command {
     /// Show applications, approvals, clusters, pods, problems, events, or the tree of what an application made
     Get(Get),
+    /// Show what was applied for an application against what is there now, or two of its revisions (exit code 7: they differ)
+    Diff(Diff),
     /// Apply Applications from a file: created, or changed by a three-way merge
     Up(Up),
     /// Resume a workflow that waits
@@ -161,6 +163,9 @@ pub(super) enum What {
     Pods,
     /// Everything that an application made, in every cluster
     Tree,
+    /// What an application said each time it said something new
+    #[value(alias = "revision", alias = "rev")]
+    Revisions,
     /// Events of every cluster, the newest first; with a name those of what that application made
     #[value(alias = "event", alias = "ev")]
     Events,
@@ -182,6 +187,36 @@ pub(super) enum Form {
     Yaml,
     /// Names, one a line
     Name,
+}
+
+/// `lateen diff`
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The application: NAME, or NAMESPACE/NAME
+    pub app: String,
+    /// A revision, by its name or number (v3), instead of what was applied
+    #[arg(value_name = "REVISION")]
+    pub first: Option<String>,
+    /// The revision to compare that one with, instead of the current one
+    #[arg(value_name = "REVISION")]
+    pub second: Option<String>,
+    /// Only what is in that cluster
+    #[arg(long, value_name = "CLUSTER")]
+    pub cluster: Option<String>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t = DiffForm::Text)]
+    pub output: DiffForm,
+}
+
+/// The form of what differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DiffForm {
+    /// A unified diff of each thing that differs
+    Text,
+    /// `{"items": […], "incomplete": […]}`, also of what does not differ, with what was not compared
+    Json,
+    /// The same as YAML
+    Yaml,
 }
 
 /// `lateen up`

@@ -21,6 +21,8 @@ pub(super) mod code {
     pub(in super::super) const FORBIDDEN: u8 = 5;
     /// The outcome of a write is unknown, after reading back too.
     pub(in super::super) const UNKNOWN: u8 = 6;
+    /// Compared, and something differs. (1, which other tools give for that, says here that nothing could be compared.)
+    pub(in super::super) const DIFFERENT: u8 = 7;
     /// Interrupted.
     pub(in super::super) const INTERRUPTED: u8 = 130;
 }

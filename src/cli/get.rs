@@ -13,6 +13,7 @@ use crate::model::key::Text;
 
 mod events;
 mod problems;
+mod revisions;
 mod tables;
 mod tree;
 mod watch;
@@ -40,6 +41,7 @@ pub(super) async fn run(global: &Global, get: Get) -> Result<u8, Failure> {
         What::Clusters => answer::<ClusterItem>(view, &get, clusters).await,
         What::Pods => answer::<PodItem>(view, &get, pods).await,
         What::Tree => tree::run(&get, &view).await,
+        What::Revisions => revisions::run(&get, &view).await,
         What::Events => events::run(&get, view).await,
         What::Problems => answer::<ProblemItem>(view, &get, problems::collect).await,
     }
@@ -56,6 +58,7 @@ async fn answer<T: Item>(mut view: View, get: &Get, collect: Collect<T>) -> Resu
             What::Clusters => "clusters",
             What::Pods => "pods of applications",
             What::Tree => "objects",
+            What::Revisions => "revisions",
             What::Events => "events",
             What::Problems => "problems: nothing is wrong",
         };

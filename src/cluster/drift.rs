@@ -59,6 +59,9 @@ pub async fn look_up(hub: &Hub, app: &AppKey, deadline: Duration) -> Result<Repo
     for (root, manifest) in roots {
         clusters.entry(root.key.cluster.clone()).or_default().push((root, manifest));
     }
+    // The hub itself first, as everywhere.
+    let mut clusters: Vec<_> = clusters.into_iter().collect();
+    clusters.sort_by_key(|(cluster, _)| !cluster.is_local());
     let asked = clusters.into_iter().map(|(cluster, roots)| in_cluster(hub, cluster, roots, deadline));
     let mut sections: Vec<Section> = stream::iter(asked).buffered(32).concat().await;
     let rank = |section: &Section| match section.verdict {
@@ -168,12 +171,23 @@ fn compared(root: &Root, manifest: &Value, live: Result<Option<Value>, Error>) -
     };
     // Metadata alone says of what kind it is itself, not of what the object is.
     for field in ["apiVersion", "kind"] {
-        live[field] = manifest[field].clone();
+        if let Some(own) = manifest.get(field) {
+            live[field] = own.clone();
+        }
     }
     let drift = drift::compare(&manifest, &live);
     ignored.extend(left_out(&drift));
     let section = Section::of_texts(heading(key), &text(&drift.applied), &text(&drift.live));
-    Section { object: Some(key.clone()), ignored, ..section }
+    Section { object: Some(key.clone()), ignored, set_by: setters(&drift), ..section }
+}
+
+/// Who set what the manifest does not name, without Kubernetes' own controllers: these always do.
+fn setters(drift: &Drift) -> Vec<Text> {
+    let all = drift.extra.iter().filter_map(|extra| extra.set_by.as_deref());
+    let mut names: Vec<Text> = all.filter(|name| !name.contains("controller")).map(Text::from).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// What was not compared, and why; a line each.
@@ -187,9 +201,12 @@ fn left_out(drift: &Drift) -> Vec<Text> {
         lines.push(format!("{path}: {applied} and {live} mean the same").into());
     }
     let defaults = drift.extra.iter().filter(|extra| extra.set_by.is_none());
-    lines.extend(defaults.map(|extra| format!("{}: not in the manifest (a default)", extra.path).into()));
+    lines.extend(defaults.map(|extra| format!("{}: not in the manifest", extra.path).into()));
     if !drift.bookkeeping.is_empty() {
         lines.push(format!("what the server keeps: {}", drift.bookkeeping.join(", ")).into());
     }
     lines
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{
     error::{Class, Error},
     hub::Hub,
+    project,
     request::{self, escape},
     trackers,
 };
@@ -135,6 +136,7 @@ async fn read(hub: &Hub, app: &AppKey, deadline: Duration) -> Result<Vec<Kept>, 
 
 fn rows(application: &Value, kept: &[Kept]) -> Vec<Revision> {
     let current = application["status"]["latestRevision"]["name"].as_str().unwrap_or_default();
+    let is_own_run = project::application(application).workflow_is_current();
     let mut rows = Vec::new();
     let mut before: Option<&Kept> = None;
     for one in kept {
@@ -145,6 +147,8 @@ fn rows(application: &Value, kept: &[Kept]) -> Vec<Revision> {
         let own = Outcome::of(&one.object["status"]);
         let (outcome, status) = match own {
             Outcome::Succeeded => (own, &one.object["status"]),
+            // After an edit there is a moment in which the application still tells of the run before.
+            _ if is_current && !is_own_run => (Outcome::Running, &Value::Null),
             _ if is_current => {
                 (Outcome::of(&json!({"workflow": application["status"]["workflow"]})), &application["status"])
             }
@@ -338,3 +342,6 @@ fn ordered(value: &Value) -> Value {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

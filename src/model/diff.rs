@@ -48,6 +48,8 @@ pub struct Section {
     pub lines: Vec<Line>,
     /// What was left out of the comparison, and why; a line each.
     pub ignored: Vec<Text>,
+    /// Who set some of what was left out: people and programs, not Kubernetes' own controllers.
+    pub set_by: Vec<Text>,
 }
 
 /// What came of a comparison.
@@ -131,19 +133,33 @@ impl Section {
             (_, _) if before.is_empty() => Verdict::New,
             (removed, added) => Verdict::Differs(removed, added),
         };
-        Self { heading: heading.into(), object: None, verdict, lines, ignored: Vec::new() }
+        Self { heading: heading.into(), object: None, verdict, lines, ignored: Vec::new(), set_by: Vec::new() }
     }
 
     /// A text as it is.
     pub fn of_text(heading: impl Into<Text>, text: &str) -> Self {
         let lines = text.lines().map(|text| Line { side: Side::Both, text: text.into() }).collect();
-        Self { heading: heading.into(), object: None, verdict: Verdict::Shown, lines, ignored: Vec::new() }
+        Self {
+            heading: heading.into(),
+            object: None,
+            verdict: Verdict::Shown,
+            lines,
+            ignored: Vec::new(),
+            set_by: Vec::new(),
+        }
     }
 
     /// What could not be compared.
     pub fn unknown(heading: impl Into<Text>, reason: impl Into<Text>) -> Self {
         let verdict = Verdict::Unknown(reason.into());
-        Self { heading: heading.into(), object: None, verdict, lines: Vec::new(), ignored: Vec::new() }
+        Self {
+            heading: heading.into(),
+            object: None,
+            verdict,
+            lines: Vec::new(),
+            ignored: Vec::new(),
+            set_by: Vec::new(),
+        }
     }
 
     /// The section as a unified diff: three unchanged lines around each change; whole where nothing was compared.

@@ -249,8 +249,10 @@ fn keys_of(applied: &[Value], live: &[Value]) -> Option<&'static [&'static str]>
     }
     let tells = |keys: &&[&'static str], list: &[Value]| {
         let first_is_there = |item: &Value| keys.first().is_some_and(|first| item.get(first).is_some());
+        let is_plain = |key: &Map<String, Value>| !key.values().any(|part| part.is_object() || part.is_array());
         let all: Vec<Map<String, Value>> = list.iter().map(|item| key(item, keys)).collect();
         list.iter().all(|item| item.is_object() && first_is_there(item))
+            && all.iter().all(is_plain)
             && all.iter().enumerate().all(|(at, one)| !all.iter().skip(at + 1).any(|other| other == one))
     };
     KEYS.into_iter().find(|keys| tells(keys, applied) && tells(keys, live))
@@ -348,3 +350,6 @@ fn spell(path: &[Hop]) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests;

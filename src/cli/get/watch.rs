@@ -18,6 +18,8 @@ use crate::cli::{
 
 /// Changes within this time are told together.
 const GATHER: Duration = Duration::from_millis(100);
+/// Between two looks at what is not watched.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A cluster's latency never rests: it is news when it has moved by this share.
 const LATENCY_NEWS: f64 = 0.25;
 
@@ -49,6 +51,43 @@ pub(super) async fn run<T: Item>(
         view.take();
         // One that was asked for by name may go.
         next = collect(view, get).unwrap_or_default();
+    }
+}
+
+/// The same for what is looked up each time: tells of `items`, and then of every change that a later look finds.
+pub(super) async fn looked<T: Item>(
+    get: &Get,
+    items: Vec<T>,
+    mut look: impl AsyncFnMut() -> Result<Vec<T>, Failure>,
+) -> Result<u8, Failure> {
+    let mut told = Told { get, items: BTreeMap::new(), widths: Widths::default() };
+    let mut failed = String::new();
+    let mut next = Some(items);
+    loop {
+        if let Some(items) = next {
+            let text = told.take(items)?;
+            if !text.is_empty() && Stdout::lock().write(&text)? == Reader::Gone {
+                return Ok(code::DONE);
+            }
+        }
+        tokio::select! {
+            () = sleep(LOOK_EVERY) => {}
+            () = stdout::gone() => return Ok(code::DONE),
+        }
+        // A look that fails tells nothing of what is there.
+        next = match look().await {
+            Ok(items) => {
+                failed.clear();
+                Some(items)
+            }
+            Err(failure) => {
+                if failed != failure.message {
+                    stdout::note(&failure.message);
+                    failed = failure.message;
+                }
+                None
+            }
+        };
     }
 }
 

@@ -33,7 +33,8 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &DiffPage, ar
     paint.viewports.offset = offset;
     paint.viewports.height = height;
     if page.rows().is_empty() {
-        let why = if page.filter().is_empty() { "nothing to compare" } else { "no line matches (esc takes it away)" };
+        let why =
+            if page.filter().is_empty() { "nothing was applied yet" } else { "no line matches (esc takes it away)" };
         let style = paint.role(Role::Text);
         paint.text(area.x + 1, area.y, room, why, style);
     }
@@ -63,10 +64,8 @@ fn runs(paint: &mut Paint<'_>, page: &DiffPage, report: &Report, row: Row) -> Ve
         Row::Section(at) => section(at).map(|section| heading(paint, page, section)).unwrap_or_default(),
         Row::Ignored(at, one) => {
             let words = section(at).and_then(|section| section.ignored.get(one));
-            vec![(
-                format!("    not compared: {}", words.map(|it| clean(it)).unwrap_or_default()),
-                paint.role(Role::Dim),
-            )]
+            let words = words.map(|it| clean(it)).unwrap_or_default();
+            vec![(format!("    {}", text::pan(&words, page.pan)), paint.role(Role::Dim))]
         }
         Row::Fold(at, from, to) => {
             let lines = section(at).map(|section| section.lines.as_slice()).unwrap_or_default();
@@ -116,7 +115,11 @@ fn heading(paint: &mut Paint<'_>, page: &DiffPage, section: &Section) -> Vec<Run
     };
     runs.push((told, paint.role(role)));
     if !section.ignored.is_empty() {
-        runs.push((format!("  ({} not compared)", section.ignored.len()), paint.role(Role::Dim)));
+        runs.push((format!("  {} not compared", section.ignored.len()), paint.role(Role::Dim)));
+    }
+    if !section.set_by.is_empty() {
+        let names = text::clean(&section.set_by.join(", "), ascii).into_owned();
+        runs.push((format!(", some set by {names}"), paint.role(Role::Accent)));
     }
     runs
 }
