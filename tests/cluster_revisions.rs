@@ -94,9 +94,9 @@ async fn delivered(hub: &Hub) -> Report {
 
 /// Edits until the edit is what a look finds: a controller at work when it was paused may take back the first one.
 async fn edited(hub: &Hub, method: Method, path: &str, body: &Value, wanted: impl Fn(&Report) -> bool) -> Report {
-    let (app, foo) = (storefront(), hub.member(&ClusterId::named("foo")));
+    let (app, member) = (storefront(), hub.member(&ClusterId::named("foo")));
     let look = async || {
-        let _ = write(&foo, method.clone(), path, body).await;
+        let _ = write(&member, method.clone(), path, body).await;
         drift::look_up(hub, &app, DEADLINE).await.unwrap()
     };
     until("the edit", look, wanted).await

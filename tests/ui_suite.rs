@@ -7,6 +7,8 @@ mod events;
 mod keys;
 #[path = "ui/picture.rs"]
 mod picture;
+#[path = "ui/revisions.rs"]
+mod revisions;
 #[path = "ui/screens.rs"]
 mod screens;
 #[path = "ui/session.rs"]

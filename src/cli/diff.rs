@@ -98,16 +98,15 @@ fn revision(app: &AppKey, typed: &str) -> String {
 async fn of_revisions(hub: &Hub, app: &AppKey, first: &str, second: Option<&str>) -> Result<Report, Failure> {
     let deadline = hub.request_timeout();
     let first = revision(app, first);
-    let second = match second {
-        Some(second) => revision(app, second),
-        None => {
-            let all = revisions::list(hub, app, deadline).await?;
-            let current = all.iter().find(|revision| revision.is_current);
-            let Some(current) = current else {
-                return Err(Failure::failed(format!("{app} has no current revision: name two to compare")));
-            };
-            current.name.to_string()
-        }
+    let second = if let Some(second) = second {
+        revision(app, second)
+    } else {
+        let all = revisions::list(hub, app, deadline).await?;
+        let current = all.iter().find(|revision| revision.is_current);
+        let Some(current) = current else {
+            return Err(Failure::failed(format!("{app} has no current revision: name two to compare")));
+        };
+        current.name.to_string()
     };
     Ok(revisions::compare(hub, app, &first, &second, deadline).await?)
 }

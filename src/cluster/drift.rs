@@ -49,7 +49,8 @@ pub async fn look_up(hub: &Hub, app: &AppKey, deadline: Duration) -> Result<Repo
     let (mut roots, mut notes) = found.map_err(|error| error.during(&what))?;
     let older = roots.iter().filter(|(root, _)| root.tracked == Tracked::Outdated).count();
     if older > 0 {
-        notes.push(format!("{older} objects are of an older revision: compared with what that applied").into());
+        let are = if older == 1 { "is" } else { "are" };
+        notes.push(format!("{older} of them {are} of an older revision: compared with what that applied").into());
     }
     if roots.len() > MOST {
         notes.push(format!("{} objects were applied: the first {MOST} are compared", roots.len()).into());
