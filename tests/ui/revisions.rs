@@ -321,7 +321,8 @@ fn a_later_look_keeps_the_cursor_and_what_was_folded() {
 
 #[test]
 fn five_megabytes_are_looked_through_without_waiting() {
-    let long: String = (0..200_000).map(|at| format!("key{at}: some value {at}\n")).collect();
+    let lines: Vec<String> = (0..200_000).map(|at| format!("key{at}: some value {at}")).collect();
+    let long = lines.join("\n");
     let changed = long.replace("key100000: some", "key100000: another");
     let report = Report { sections: vec![Section::of_texts("spec", &long, &changed)], ..Report::default() };
     assert_eq!(report.sections[0].verdict, Verdict::Differs(1, 1));
