@@ -41,6 +41,8 @@ use world::World;
 
 /// The hub's name: what KubeVela calls the cluster it runs in.
 pub const HUB: &str = "local";
+/// The name by which the hub's cluster gateway itself is cut off and restored.
+pub const GATEWAY: &str = "gateway";
 /// The member cluster that every estate has.
 pub const MEMBER: &str = "foo";
 
@@ -258,9 +260,10 @@ impl Estate {
         }
     }
 
-    /// Makes a cluster (the hub too, by its name [`HUB`]) unreachable, for direct connections and through the gateway.
+    /// Makes a cluster (the hub too, by its name [`HUB`]) unreachable, for direct connections and through the gateway;
+    /// or the gateway itself, by its name [`GATEWAY`].
     pub fn cut(&self, cluster: &str, cut: Cut) -> Result<(), Error> {
-        self.world.cluster(cluster)?.link.cut(cut);
+        self.world.link(cluster)?.cut(cut);
         self.settle();
         Ok(())
     }
@@ -273,7 +276,7 @@ impl Estate {
 
     /// Lets a cluster answer again.
     pub fn restore(&self, cluster: &str) -> Result<(), Error> {
-        self.world.cluster(cluster)?.link.restore();
+        self.world.link(cluster)?.restore();
         self.settle();
         Ok(())
     }
@@ -308,6 +311,8 @@ async fn client(kubeconfig: &str, cluster: &str) -> Result<kube::Client, Box<dyn
     let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig)?;
     let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
     config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(traffic::OWN)));
+    // Answers as they come: a 503 that is asked for again and again is a request that hangs.
+    config.default_retry = false;
     Ok(kube::Client::try_from(config)?)
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Ctl {
 /// What can be done to an estate.
 #[derive(Debug, Subcommand)]
 pub(super) enum What {
-    /// Stop a cluster's API server (the hub is local)
+    /// Stop a cluster's API server (the hub is local), or the hub's cluster gateway (gateway)
     Cut {
         /// The cluster
         cluster: String,

@@ -96,12 +96,18 @@ impl Call {
             Ok(document.map_or_else(not_found, |document| body::value(StatusCode::OK, &document)))
         };
         let cluster = &self.cluster;
+        if let ["apis", gateway::GROUP, gateway::VERSION, ..] = segments[..]
+            && cluster.is_hub()
+            && let Some(answer) = gateway::unavailable(&self.world).await
+        {
+            return Ok(answer);
+        }
         match segments[..] {
             ["readyz" | "livez" | "healthz", ..] => Ok(body::text(StatusCode::OK, "ok")),
             ["version"] => document(Some(discovery::version())),
             ["api"] => document(Some(discovery::core_versions(cluster))),
-            ["apis"] => document(Some(discovery::groups(cluster))),
-            ["apis", group] => document(discovery::group(cluster, group)),
+            ["apis"] => document(Some(discovery::groups(&self.world, cluster))),
+            ["apis", group] => document(discovery::group(&self.world, cluster, group)),
             ["api", version] => document(discovery::resources(cluster, "", version)),
             ["apis", group, version] => document(discovery::resources(cluster, group, version)),
             ["openapi", "v3"] => document(Some(openapi::index(cluster))),

@@ -29,7 +29,7 @@ const PATH: &str = "/ctl";
 pub enum Command {
     /// Stop a cluster's API server, or freeze it.
     Cut {
-        /// `local` is the hub.
+        /// `local` is the hub, `gateway` the hub's way to all others.
         cluster: String,
         /// Freeze it, so that it answers nobody, instead of refusing.
         hang: bool,
@@ -152,11 +152,11 @@ pub(crate) fn perform(world: &World, command: &Command) -> Result<String, Error>
     Ok(match command {
         Command::Cut { cluster, hang } => {
             let cut = if *hang { Cut::Hang } else { Cut::Refuse };
-            world.cluster(cluster)?.link.cut(cut);
+            world.link(cluster)?.cut(cut);
             format!("{cluster} {}", if *hang { "answers nobody" } else { "refuses connections" })
         }
         Command::Restore { cluster } => {
-            world.cluster(cluster)?.link.restore();
+            world.link(cluster)?.restore();
             format!("{cluster} answers again")
         }
         Command::Slow { cluster, milliseconds } => {

@@ -42,6 +42,8 @@ const CONTROL_PLANE: &str = "cluster.core.oam.dev/control-plane";
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long the gateway waits for packets that nobody answers.
 const DIAL: Duration = Duration::from_secs(30);
+/// How long the hub's API server goes on naming the group of a gateway that does not answer.
+const NAMED: Duration = Duration::from_secs(10);
 /// How long it takes to notice that a connection in use has died.
 const LOST: Duration = Duration::from_secs(44);
 
@@ -190,6 +192,31 @@ pub(crate) async fn answer_simulated(call: Call) -> Result<Answer, Status> {
     answer(&Simulated { world, cluster, user }, request).await
 }
 
+/// Whether the hub's discovery has the gateway's group: it leaves some time after the gateway was stopped.
+pub(crate) fn is_named(world: &World) -> bool {
+    world.gateway.is_cut().is_none_or(|(_, since)| since.elapsed() < sped(NAMED, world.options.speed))
+}
+
+/// What the hub's API server answers for the whole group while the gateway itself is stopped: no Status, but text
+/// (captured: `gateway-itself-down.txt`). `None`: the gateway answers.
+pub(crate) async fn unavailable(world: &World) -> Option<Answer> {
+    let mut states = world.gateway.subscribe();
+    loop {
+        match states.borrow_and_update().cut {
+            None => return None,
+            Some((Cut::Refuse, _)) => break,
+            Some((Cut::Hang, _)) => {}
+        }
+        // Frozen: whoever asks waits as long as they like.
+        if states.changed().await.is_err() {
+            break;
+        }
+    }
+    let sentence = "error trying to reach service: dial tcp 10.96.40.7:9443: connect: connection refused\n";
+    let body = api::full(sentence.to_owned());
+    Some(api::with_body(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", body))
+}
+
 /// The estate's hub and who calls. Its members are those of the estate.
 struct Simulated {
     world: Arc<World>,
@@ -245,7 +272,9 @@ impl Simulated {
             tokio::time::sleep(latency).await;
         }
         let answer = api::answer_as(Arc::clone(world), Arc::clone(&member), user, request).await;
-        Ok(answer.map(|body| GatedBody::new(body, &member.link, sped(LOST, speed)).boxed_unsync()))
+        // Broken by the member's silence, and by the gateway's own end.
+        let felt = |body| GatedBody::new(body, &member.link, sped(LOST, speed)).boxed_unsync();
+        Ok(answer.map(|body| GatedBody::new(felt(body), &world.gateway, Duration::MAX).boxed_unsync()))
     }
 }
 

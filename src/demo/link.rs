@@ -72,6 +72,11 @@ impl Link {
         });
     }
 
+    /// How it is cut now, and since when.
+    pub(crate) fn is_cut(&self) -> Option<(Cut, Instant)> {
+        self.state.borrow().cut
+    }
+
     /// Said by the listener when new connections meet this state.
     pub(crate) fn heed(&self, state: State) {
         self.heeded.store(state.version, Ordering::Release);

@@ -12,7 +12,7 @@ use super::pods::log::Appended;
 use super::store::{Deletion, Object, Store, mix};
 use super::tls::Authority;
 use super::traffic::Counters;
-use super::{Error, HUB, MEMBER, Options};
+use super::{Error, GATEWAY, HUB, MEMBER, Options};
 
 /// One simulated cluster.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ pub(crate) struct World {
     pub(crate) authority: Authority,
     /// The hub first, then the members.
     pub(crate) clusters: Vec<Arc<Cluster>>,
+    /// How the cluster gateway itself is reached by the hub.
+    pub(crate) gateway: Link,
     /// Where `demo ctl` is listened for: no cluster, and never cut.
     pub(crate) control: Arc<Cluster>,
 }
@@ -103,11 +105,16 @@ impl World {
         }
         let mut clusters: Vec<_> = listeners.iter().map(|(cluster, _)| Arc::clone(cluster)).collect();
         let control = clusters.remove(clusters.len() - 1);
-        Ok((Self { options, authority, clusters, control }, listeners))
+        Ok((Self { options, authority, clusters, gateway: Link::new(Duration::ZERO), control }, listeners))
     }
 
     pub(crate) fn hub(&self) -> &Arc<Cluster> {
         &self.clusters[0]
+    }
+
+    /// How a cluster is reached, or the gateway by its name [`GATEWAY`].
+    pub(crate) fn link(&self, name: &str) -> Result<&Link, Error> {
+        if name == GATEWAY { Ok(&self.gateway) } else { Ok(&self.cluster(name)?.link) }
     }
 
     pub(crate) fn cluster(&self, name: &str) -> Result<&Arc<Cluster>, Error> {

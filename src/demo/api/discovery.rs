@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::demo::gateway;
 use crate::demo::kinds::{KINDS, Kind};
-use crate::demo::world::Cluster;
+use crate::demo::world::{Cluster, World};
 
 /// `/version`.
 pub(crate) fn version() -> Value {
@@ -23,15 +23,15 @@ pub(crate) fn core_versions(cluster: &Cluster) -> Value {
 }
 
 /// `/apis`, or one group of it.
-pub(crate) fn groups(cluster: &Cluster) -> Value {
+pub(crate) fn groups(world: &World, cluster: &Cluster) -> Value {
     let groups: Vec<Value> =
-        group_versions(cluster).iter().map(|(group, versions)| describe(group, versions)).collect();
+        group_versions(world, cluster).iter().map(|(group, versions)| describe(group, versions)).collect();
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
 }
 
 /// `/apis/GROUP`.
-pub(crate) fn group(cluster: &Cluster, name: &str) -> Option<Value> {
-    let (group, versions) = group_versions(cluster).into_iter().find(|(group, _)| *group == name)?;
+pub(crate) fn group(world: &World, cluster: &Cluster, name: &str) -> Option<Value> {
+    let (group, versions) = group_versions(world, cluster).into_iter().find(|(group, _)| *group == name)?;
     let mut described = describe(group, &versions);
     described["kind"] = "APIGroup".into();
     described["apiVersion"] = "v1".into();
@@ -47,10 +47,10 @@ fn describe(group: &str, versions: &[&str]) -> Value {
     })
 }
 
-fn group_versions(cluster: &Cluster) -> Vec<(&'static str, Vec<&'static str>)> {
+fn group_versions(world: &World, cluster: &Cluster) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut groups: Vec<(&str, Vec<&str>)> =
         vec![("authentication.k8s.io", vec!["v1"]), ("authorization.k8s.io", vec!["v1"])];
-    if cluster.is_hub() {
+    if cluster.is_hub() && gateway::is_named(world) {
         groups.push(("cluster.core.oam.dev", vec!["v1alpha1"]));
     }
     for kind in KINDS.iter().filter(|kind| !kind.group.is_empty() && cluster.serves(kind)) {
