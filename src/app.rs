@@ -3,6 +3,7 @@
 //! [`update()`] takes one message and answers with the work to be done; it performs none. Pages hold their own cursor,
 //! filter and sort; layers lie over them; both answer with wishes that `perform` turns into state and effects.
 
+mod acting;
 pub mod burst;
 pub mod command;
 pub mod dialog;
@@ -185,7 +186,7 @@ impl App {
             Some(Layer::Help(help)) => (help.lines, help.height) = viewports.layer,
             Some(Layer::Choose(chooser)) => chooser.height = viewports.layer.1,
             Some(Layer::Edit(dialog)) => dialog.lines = viewports.layer,
-            Some(Layer::Approve(_) | Layer::Content(_)) | None => {}
+            Some(Layer::Approve(_) | Layer::Content(_) | Layer::Act(_)) | None => {}
         }
     }
 

@@ -3,6 +3,7 @@
 //! What crosses floors lives here: keys, rows, deltas, link states, actions and their outcomes. One place,
 //! [`health`], decides how a thing stands; every view and every command asks it.
 
+pub mod acting;
 pub mod action;
 pub mod age;
 pub mod application;

@@ -71,6 +71,7 @@ fn draw_all(app: &App, paint: &mut Paint<'_>, area: Rect) -> Option<(u16, u16)> 
     for layer in app.layers() {
         over = match layer {
             Layer::Approve(dialog) => dialog::approve::draw(app, paint, dialog, area),
+            Layer::Act(dialog) => dialog::act::draw(app, paint, dialog, area),
             Layer::Choose(chooser) => dialog::choose::draw(paint, chooser, body),
             Layer::Edit(dialog) => {
                 dialog::edit::draw(app, paint, dialog, area);

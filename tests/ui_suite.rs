@@ -1,6 +1,8 @@
 //! The whole of behaviour and picture, without a terminal.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails so")]
 
+#[path = "ui/acting.rs"]
+mod acting;
 #[path = "ui/events.rs"]
 mod events;
 #[path = "ui/keys.rs"]

@@ -1,5 +1,6 @@
 //! What lies over the page: a stack of layers, of which the top one gets the keys.
 
+pub mod act;
 pub mod approve;
 pub mod choose;
 pub mod content;
@@ -10,7 +11,9 @@ pub mod help;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 
-use self::{approve::ApproveDialog, choose::Chooser, content::ContentDialog, edit::EditDialog, help::HelpLayer};
+use self::{
+    act::ActDialog, approve::ApproveDialog, choose::Chooser, content::ContentDialog, edit::EditDialog, help::HelpLayer,
+};
 use super::{burst::Burst, keymap::Keymap, page::Reaction, world::World};
 
 /// One layer.
@@ -24,6 +27,8 @@ pub enum Layer {
     Edit(Box<EditDialog>),
     /// Shall a Secret's content be fetched?
     Content(Box<ContentDialog>),
+    /// Shall an object be restarted, scaled or deleted?
+    Act(Box<ActDialog>),
     /// The keys that work here.
     Help(HelpLayer),
 }
@@ -49,6 +54,7 @@ impl Layer {
             Self::Choose(chooser) => chooser.on_key(press, world),
             Self::Edit(dialog) => dialog.on_key(press, world),
             Self::Content(dialog) => dialog.on_key(press, world),
+            Self::Act(dialog) => dialog.on_key(press, world),
             Self::Help(help) => help.on_key(press),
         }
     }
@@ -60,6 +66,7 @@ impl Layer {
             Self::Choose(chooser) => chooser.on_paste(text, world),
             Self::Edit(dialog) => dialog.guard.on_paste(),
             Self::Content(dialog) => dialog.guard.on_paste(),
+            Self::Act(dialog) => dialog.guard.on_paste(),
             Self::Help(_) => {}
         }
     }
@@ -70,6 +77,7 @@ impl Layer {
             Self::Approve(dialog) => dialog.on_written(at),
             Self::Edit(dialog) => dialog.guard.on_written(at),
             Self::Content(dialog) => dialog.guard.on_written(at),
+            Self::Act(dialog) => dialog.on_written(at),
             Self::Choose(_) | Self::Help(_) => {}
         }
     }
@@ -84,6 +92,7 @@ impl Layer {
             }
             Self::Edit(dialog) => dialog.on_change(world, burst),
             Self::Content(dialog) => dialog.on_change(world, burst),
+            Self::Act(dialog) => dialog.on_change(world, burst),
             Self::Help(_) => Reaction::default(),
         }
     }
@@ -94,6 +103,7 @@ impl Layer {
             Self::Approve(dialog) => dialog.next_tick(now),
             Self::Edit(dialog) => dialog.guard.next_tick(now),
             Self::Content(dialog) => dialog.guard.next_tick(now),
+            Self::Act(dialog) => dialog.guard.next_tick(now),
             Self::Choose(_) | Self::Help(_) => None,
         }
     }

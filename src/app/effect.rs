@@ -1,6 +1,7 @@
 //! Work that `update` asks for and the runtime performs.
 
 use crate::model::{
+    acting::Verb,
     action::Action,
     application::Placement,
     diff::Comparison,
@@ -89,6 +90,8 @@ pub enum Effect {
     WatchWhy(StreamId, Subject),
     /// Stop looking.
     StopWhy(StreamId),
+    /// Read an object, and whether these may be done to it; answers `Prepared`.
+    Prepare(TaskId, ResourceKey, Vec<Verb>),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

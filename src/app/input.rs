@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
 use super::{
-    App,
+    App, acting,
     dialog::{Layer, Press, help::HelpLayer},
     effect::Effect,
     keymap::{Action, Key},
@@ -47,6 +47,11 @@ fn on_key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
         app.say(Level::Info, &format!("{key} does nothing here; ? shows the keys"));
         return Vec::new();
     };
+    act(app, action)
+}
+
+/// Does what a key of the page stands for.
+pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     let Reaction { taken, wishes } = app.pages.current_mut().on_action(action, &app.world);
     if taken {
         let effects = perform::all(app, wishes);
@@ -142,6 +147,8 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Events => return perform::events_of_cursor(app),
         Action::Why => return perform::why_of_cursor(app),
         Action::Problems => return app.open_once(Page::problems),
+        Action::Menu => return acting::menu(app),
+        Action::Delete => return acting::delete(app),
         Action::NextPanel | Action::PreviousPanel => app.say(Level::Info, "there is one panel here"),
         // The page's own, which it did not take.
         Action::Enter | Action::Approve | Action::Logs | Action::Forward | Action::Stop | Action::Copy => {

@@ -135,6 +135,10 @@ pub enum Action {
     Editor,
     /// The events of the thing under the cursor.
     Events,
+    /// Everything that can be done to the thing under the cursor.
+    Menu,
+    /// Delete the object under the cursor.
+    Delete,
 }
 
 /// A key with its modifiers, as the table names it.
@@ -326,7 +330,7 @@ pub struct Binding {
 impl Binding {
     /// Whether it changes something in a cluster, and is barred by `--readonly`.
     pub fn writes(&self) -> bool {
-        matches!(self.action, Action::Edit | Action::Shell | Action::Approve)
+        matches!(self.action, Action::Edit | Action::Shell | Action::Approve | Action::Delete)
     }
 }
 
@@ -537,6 +541,8 @@ fn defaults() -> Vec<Binding> {
         line(V::Global, &[Key::char('/')], A::Filter, "filter", "filter: text, !not, re:regex, ~fuzzy, column:text"),
         line(V::Global, &[Key::char(':')], A::Command, "command", "command; tab completes, up and down are history"),
         line(V::Global, &[Key::char('A')], A::Approvals, "approvals", "what waits for approval"),
+        line(V::Global, &[Key::char('x')], A::Menu, "actions", "everything that can be done to it: restart, scale, …"),
+        line(V::Global, &[Key::plain(C::Delete)], A::Delete, "", "delete it; asks before"),
         line(V::Global, &[Key::char('E')], A::Events, "", "the events of the thing under the cursor"),
         line(V::Global, &[Key::char('w')], A::Why, "", "why the thing under the cursor stands as it does"),
         line(V::Global, &[Key::char('!')], A::Problems, "", "what is wrong, in every cluster"),

@@ -4,6 +4,7 @@ use crossterm::event::Event;
 use jiff::Timestamp;
 
 use crate::model::{
+    acting::Prepared,
     action::Outcome,
     delta::Delta,
     diff::Report,
@@ -54,6 +55,8 @@ pub enum Message {
     Edit(TaskId, Box<EditNews>),
     /// What was looked up for a chain; or why it could not be.
     Why(StreamId, Result<Box<Looked>, Text>),
+    /// An object has been read, to be asked about; or why it could not be.
+    Prepared(TaskId, Result<Box<Prepared>, Text>),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

@@ -18,6 +18,7 @@ pub mod why;
 use jiff::Timestamp;
 
 use crate::model::{
+    acting::{ObjectWrite, Verb},
     diff::Comparison,
     edit::Kept,
     event::EventScope,
@@ -123,6 +124,12 @@ pub enum Wish {
     Save(String, Private),
     /// Look at a copy of a text elsewhere.
     View(super::effect::Viewer, String, Private),
+    /// Ask whether that shall be done to an object.
+    Act(Verb, ResourceKey),
+    /// What a key of the page does.
+    Do(Action),
+    /// Write to an object, unless a write to it is under way.
+    WriteObject(Box<ObjectWrite>),
     /// Write, unless a write to that object is under way.
     Write(AppKey, crate::model::action::Action),
 }

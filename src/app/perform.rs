@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 use super::{
-    App,
+    App, acting,
     command::{self, Command},
     dialog::{
         Layer,
@@ -24,6 +24,7 @@ use super::{
     },
     effect::{Effect, Loan},
     history::Pages,
+    input,
     message::{ForwardId, TaskId},
     notice::Level,
     page::{
@@ -95,6 +96,9 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
             return vec![Effect::Save(task, name, text)];
         }
         Wish::View(viewer, name, text) => return object::view(app, viewer, name, text),
+        Wish::Act(verb, key) => return acting::act(app, verb, key),
+        Wish::Do(action) => return input::act(app, action),
+        Wish::WriteObject(write) => return acting::write(app, *write),
         Wish::Write(key, action) => {
             // The guard against a second write stands where the first one begins.
             if app.world.writes.contains_key(&key) {

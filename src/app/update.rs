@@ -3,7 +3,7 @@
 use crate::model::delta::Delta;
 
 use super::{
-    App,
+    App, acting,
     effect::Effect,
     input,
     message::Message,
@@ -54,6 +54,10 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Message::Prepared(task, prepared) => {
+            acting::on_prepared(app, task, prepared);
+            Vec::new()
+        }
         Message::Usage(reading) => {
             usage::on_reading(app, reading);
             Vec::new()
@@ -76,6 +80,7 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         }
         Message::Done(task, outcome) => {
             app.world.writes.retain(|_, write| *write != task);
+            app.world.object_writes.retain(|_, write| *write != task);
             app.world.touch();
             app.notice = Some(Notice::of(&outcome, app.world.now));
             Vec::new()

@@ -14,11 +14,13 @@ use crate::{
         health::Standing,
         key::{AppKey, ClusterId, Text},
         pod::Pod,
+        resource::ResourceKey,
     },
     store::Store,
 };
 
 use super::{
+    acting::Permissions,
     message::{ForwardId, TaskId},
     usage::Usages,
 };
@@ -60,6 +62,10 @@ pub struct World {
     pub forwards: Vec<Forward>,
     /// Writes under way, one an object at most.
     pub writes: BTreeMap<AppKey, TaskId>,
+    /// Writes to single objects under way, one an object at most.
+    pub object_writes: BTreeMap<ResourceKey, TaskId>,
+    /// What clusters said of permissions.
+    pub(super) permissions: Permissions,
     /// What pods use, as far as they are looked at.
     pub usages: Usages,
     namespace: Option<Text>,
@@ -82,6 +88,8 @@ impl World {
             readonly: None,
             forwards: Vec::new(),
             writes: BTreeMap::new(),
+            object_writes: BTreeMap::new(),
+            permissions: Permissions::default(),
             usages: Usages::default(),
             namespace: None,
             favourites: Vec::new(),

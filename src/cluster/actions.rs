@@ -27,12 +27,14 @@ mod attempt;
 mod delete;
 mod edit;
 mod join;
+mod object;
 
 pub use apply::look;
 use attempt::Attempt;
 pub use delete::finalizers;
 pub(super) use edit::bound;
 pub use join::{Joining, detach, join};
+pub use object::prepare;
 
 /// Sends after conflicts, the first one included.
 const SENDS: usize = 3;
@@ -56,6 +58,7 @@ pub async fn perform(hub: &Hub, action: &Action, audit: AuditSink<'_>) -> Outcom
         Action::Apply(applying) => apply::apply(hub, applying, audit).await,
         Action::Edit(editing) => edit::edit(hub, editing, audit).await,
         Action::Delete(deletion) => delete::delete(hub, deletion, audit).await,
+        Action::Object(write) => object::write(hub, write, audit).await,
     }
 }
 

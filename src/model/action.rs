@@ -1,6 +1,7 @@
 //! What an operator does to the world, and what came of it.
 
 use super::{
+    acting::ObjectWrite,
     apply::Manifest,
     edit::Editing,
     key::{AppKey, ClusterId, Text},
@@ -17,6 +18,8 @@ pub enum Action {
     Edit(Box<Editing>),
     /// Delete an application, and with it what it made.
     Delete(Deletion),
+    /// Restart, scale or delete one object in a cluster.
+    Object(Box<ObjectWrite>),
 }
 
 /// The approval of one or all waiting steps of an application, with the preconditions to be held by a fresh read.

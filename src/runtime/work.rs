@@ -33,6 +33,7 @@ use crate::{
     },
     cluster::{Session, actions, forward, logs, object, tree::follow, usage, why},
     model::{
+        acting::Verb,
         action::{Action, Outcome},
         application::Placement,
         diff::Comparison,
@@ -42,6 +43,7 @@ use crate::{
         object::{ObjectNews, ObjectRequest},
         pod::Pod,
         why::Subject,
+        resource::ResourceKey,
     },
 };
 
@@ -133,6 +135,16 @@ impl Work {
         self.writes.spawn(guarded(write, move |message| async move {
             let _ = broken.send(Message::Done(task, Outcome::Panicked { message })).await;
         }));
+    }
+
+    fn prepare(&self, task: TaskId, key: ResourceKey, verbs: Vec<Verb>) {
+        let hub = self.session.hub().clone();
+        let messages = self.tell.messages.clone();
+        self.spawn(task, async move {
+            let prepared = actions::prepare(&hub, &key, &verbs).await;
+            let prepared = prepared.map(Box::new).map_err(|error| error.message.into());
+            let _ = messages.send(Message::Prepared(task, prepared)).await;
+        });
     }
 
     fn read_usage(&self, places: Vec<(ClusterId, Text)>) {
@@ -358,6 +370,7 @@ impl Worker for Work {
                     task.abort();
                 }
             }
+            Effect::Prepare(task, key, verbs) => self.prepare(task, key, verbs),
             Effect::ReadUsage(places) => self.read_usage(places),
             // What comes of it comes as changes of the world.
             Effect::WatchEvents(id, scope) => drop(self.session.watch_events(id, scope)),

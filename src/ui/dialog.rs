@@ -1,5 +1,6 @@
 //! What lies over a page.
 
+pub(super) mod act;
 pub(super) mod approve;
 pub(super) mod choose;
 pub(super) mod edit;

@@ -143,6 +143,7 @@ fn named_key(name: &str) -> (KeyCode, KeyModifiers) {
     };
     let code = match name {
         "enter" => KeyCode::Enter,
+        "delete" => KeyCode::Delete,
         "esc" => KeyCode::Esc,
         "tab" => KeyCode::Tab,
         "up" => KeyCode::Up,

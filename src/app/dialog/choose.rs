@@ -6,13 +6,15 @@ use crate::{
     app::{
         dialog::Press,
         filter::{Filter, Haystack, Tester},
-        keymap::Key,
+        keymap::{Action, Key},
         line_edit::LineEdit,
         message::TaskId,
+        notice::Level,
         page::{Reaction, Wish},
         world::World,
     },
     model::{
+        acting::Verb,
         edit::Kept,
         forward::ForwardTarget,
         key::{AppKey, PodKey, Text},
@@ -35,6 +37,12 @@ pub enum Choice {
     Draft(ResourceKey, bool, Kept),
     /// A waiting step; `None`: all of them.
     Gate(AppKey, Option<Text>),
+    /// Something to be done to an object.
+    Act(Verb, ResourceKey),
+    /// What a key of the page does.
+    Do(Action),
+    /// What may not be done: why.
+    Barred(String),
 }
 
 impl Choice {
@@ -45,6 +53,9 @@ impl Choice {
             Self::Container(pod, container) => Wish::LogsOfPod(pod, Some(container)),
             Self::Shell(pod, container) => Wish::Shell(pod, container),
             Self::Draft(key, content, kept) => Wish::Draft(key, content, kept),
+            Self::Act(verb, key) => Wish::Act(verb, key),
+            Self::Do(action) => Wish::Do(action),
+            Self::Barred(reason) => Wish::Say(Level::Bad, reason),
             Self::Gate(app, step) => Wish::Approve(app, Some(step.unwrap_or_default())),
         }
     }
@@ -90,6 +101,8 @@ pub struct Chooser {
     pub error: Option<String>,
     /// The search that brings the rows, while it is under way.
     pub loading: Option<TaskId>,
+    /// The object that the rows act on, and who asks what is permitted there, while that is under way.
+    pub acts_on: Option<(TaskId, ResourceKey)>,
     /// What could not be asked, and why.
     pub notes: Vec<String>,
     /// Rows that fit, as drawn last.
@@ -108,6 +121,7 @@ impl Chooser {
             line: LineEdit::default(),
             error: None,
             loading: None,
+            acts_on: None,
             notes: Vec::new(),
             height: 0,
         };

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::{
-    app::dialog::choose::Chooser,
+    app::dialog::choose::{Choice, Chooser},
     ui::{
         paint::{Paint, Run},
         table::scroll,
@@ -68,6 +68,7 @@ pub(in crate::ui) fn draw(paint: &mut Paint<'_>, chooser: &Chooser, area: Rect) 
         let row = chooser.visible.get(place).and_then(|at| chooser.rows.get(*at));
         let Some(row) = row else { continue };
         let over = (place == chooser.at).then_some(cursor);
+        let plain = if matches!(row.choice, Choice::Barred(_)) { paint.role(Role::Barred) } else { plain };
         if let Some(over) = over {
             paint.style(Rect::new(inner.x, y, inner.width, 1), over);
         }

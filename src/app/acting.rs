@@ -1,0 +1,253 @@
+//! Restart, scale, delete: the menu of actions, the dialogs that ask, and what is known of permissions.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::{
+    acting::{ObjectWrite, Prepared, Verb},
+    action::Action as Write,
+    key::{AppKey, ClusterId, Text},
+    resource::ResourceKey,
+    tree::What,
+};
+
+use super::{
+    App,
+    dialog::{
+        Layer,
+        act::ActDialog,
+        choose::{Choice, Chooser, Row},
+    },
+    effect::Effect,
+    keymap::Action,
+    message::TaskId,
+    notice::Level,
+    page::Page,
+};
+
+/// How long an answer about a permission is believed.
+const BELIEVED: SignedDuration = SignedDuration::from_mins(5);
+/// Kinds of which is said how many go along; of more only that there are.
+const KINDS: usize = 6;
+/// What the menu offers beside, where the view has a key for it.
+const OFFERED: &[Action] = &[
+    Action::Approve,
+    Action::Logs,
+    Action::Forward,
+    Action::Shell,
+    Action::Tree,
+    Action::Why,
+    Action::Revisions,
+    Action::Events,
+    Action::Yaml,
+    Action::Description,
+    Action::Edit,
+    Action::Copy,
+];
+
+/// What clusters said of permissions.
+#[derive(Debug, Default)]
+pub(super) struct Permissions(HashMap<Asked, (Timestamp, Result<(), Text>)>);
+
+/// Cluster, group, kind and namespace, and what is done there.
+type Asked = (ClusterId, Text, Text, Text, Verb);
+
+impl Permissions {
+    fn of(key: &ResourceKey, verb: Verb) -> Asked {
+        (key.cluster.clone(), key.group.clone(), key.kind.clone(), key.namespace.clone(), verb)
+    }
+
+    /// What was answered lately.
+    fn get(&self, key: &ResourceKey, verb: Verb, now: Timestamp) -> Option<&Result<(), Text>> {
+        let (at, answer) = self.0.get(&Self::of(key, verb))?;
+        (now.duration_since(*at) < BELIEVED).then_some(answer)
+    }
+
+    fn put(&mut self, prepared: &Prepared, now: Timestamp) {
+        self.0.retain(|_, (at, _)| now.duration_since(*at) < BELIEVED);
+        for (verb, answer) in &prepared.permitted {
+            self.0.insert(Self::of(&prepared.key, *verb), (now, answer.clone()));
+        }
+    }
+}
+
+/// Opens the menu of what can be done to the thing under the cursor.
+pub(super) fn menu(app: &mut App) -> Vec<Effect> {
+    let Some(key) = app.subject() else {
+        app.say(Level::Info, "nothing is under the cursor for that");
+        return Vec::new();
+    };
+    let verbs: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| verb.fits(&key)).collect();
+    let now = app.world.now;
+    let unknown: Vec<Verb> =
+        verbs.iter().copied().filter(|verb| app.world.permissions.get(&key, *verb, now).is_none()).collect();
+    let rows = rows(app, &key);
+    let title = format!("what to do with {}/{}?", key.kind, key.name);
+    let mut chooser = Chooser::new(title, &["ACTION", "WHAT IT DOES", "KEY"], rows);
+    let mut effects = Vec::new();
+    if !unknown.is_empty() && app.world.readonly.is_none() {
+        let task = app.world.next_id();
+        chooser.acts_on = Some((task, key.clone()));
+        effects.push(Effect::Prepare(task, key, unknown));
+    }
+    app.push(Layer::Choose(Box::new(chooser)));
+    effects
+}
+
+fn rows(app: &App, key: &ResourceKey) -> Vec<Row> {
+    let view = app.page().view();
+    let mut rows = Vec::new();
+    for verb in Verb::ALL.into_iter().filter(|verb| verb.fits(key)) {
+        let what = match verb {
+            Verb::Restart => "new pods take the place of its pods",
+            Verb::Scale => "another number of pods",
+            Verb::Delete => "it goes, and what it owns",
+        };
+        let needs = match (&app.world.readonly, app.world.permissions.get(key, verb, app.world.now)) {
+            (Some(reason), _) => Some(reason.to_string()),
+            (None, Some(Err(needs))) => Some(needs.to_string()),
+            _ => None,
+        };
+        let shortcut = app.keymap.key_of(view, Action::Delete).filter(|_| verb == Verb::Delete);
+        let shortcut = shortcut.map_or_else(String::new, |key| key.to_string());
+        rows.push(match needs {
+            Some(needs) => Row {
+                cells: vec![verb.as_str().to_owned(), needs.clone(), String::new()],
+                choice: Choice::Barred(format!("{} {}/{}: {needs}", verb.as_str(), key.kind, key.name)),
+            },
+            None => Row {
+                cells: vec![verb.as_str().to_owned(), what.to_owned(), shortcut],
+                choice: Choice::Act(verb, key.clone()),
+            },
+        });
+    }
+    for action in OFFERED {
+        let Some(shortcut) = app.keymap.key_of(view, *action) else { continue };
+        let Some(line) = app.keymap.help(view).find(|line| line.action == *action) else { continue };
+        let name = if line.hint.is_empty() { format!("{action:?}").to_lowercase() } else { line.hint.to_owned() };
+        rows.push(Row { cells: vec![name, line.help.to_owned(), shortcut.to_string()], choice: Choice::Do(*action) });
+    }
+    rows
+}
+
+/// Opens the dialog that asks, for what is under the cursor.
+pub(super) fn delete(app: &mut App) -> Vec<Effect> {
+    match app.subject() {
+        Some(key) => act(app, Verb::Delete, key),
+        None => {
+            app.say(Level::Info, "nothing is under the cursor for that");
+            Vec::new()
+        }
+    }
+}
+
+/// Opens the dialog that asks.
+pub(super) fn act(app: &mut App, verb: Verb, key: ResourceKey) -> Vec<Effect> {
+    if let Some(reason) = &app.world.readonly {
+        let text = format!("nothing is written here: {reason}");
+        app.say(Level::Bad, &text);
+        return Vec::new();
+    }
+    if !verb.fits(&key) {
+        let how = if &*key.kind == "VirtualCluster" { ": `lateen detach` takes a cluster away" } else { "" };
+        app.say(Level::Bad, &format!("{} is not for a {}{how}", verb.as_str(), key.kind));
+        return Vec::new();
+    }
+    if app.world.object_writes.contains_key(&key) {
+        app.say(Level::Info, &format!("a write to {}/{} is under way", key.kind, key.name));
+        return Vec::new();
+    }
+    let along = if verb == Verb::Delete { along(app, &key) } else { Vec::new() };
+    let task = app.world.next_id();
+    app.push(Layer::Act(Box::new(ActDialog::new(key.clone(), verb, along, task))));
+    vec![Effect::Prepare(task, key, vec![verb])]
+}
+
+/// What goes with an object, by kind: what stands below it in the tree, or what its application has in which clusters.
+fn along(app: &App, key: &ResourceKey) -> Vec<String> {
+    let told = |kinds: BTreeMap<&str, usize>| -> Vec<String> {
+        let more = kinds.len().saturating_sub(KINDS);
+        let mut told: Vec<String> =
+            kinds.into_iter().take(KINDS).map(|(kind, count)| format!("{count} {kind}")).collect();
+        told.extend((more > 0).then(|| format!("{more} more kinds")));
+        told
+    };
+    match app.page() {
+        Page::Tree(page) => {
+            let (Some(tree), Some(line)) = (page.tree(), page.visible().get(page.at())) else { return Vec::new() };
+            let depth = tree.nodes.get(*line).map_or(0, |node| node.depth);
+            let below = tree.nodes.iter().skip(line + 1).take_while(|node| node.depth > depth);
+            let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+            for node in below {
+                match &node.what {
+                    What::Object(key) => *kinds.entry(&key.kind).or_default() += 1,
+                    What::Idle(key, count) => *kinds.entry(&key.kind).or_default() += count,
+                    What::Cluster(_) => {}
+                }
+            }
+            told(kinds)
+        }
+        _ => {
+            let app_key = AppKey { namespace: key.namespace.clone(), name: key.name.clone() };
+            if *key != ResourceKey::application(&app_key) {
+                return Vec::new();
+            }
+            let Some(standing) = app.world.standing(&app_key) else { return Vec::new() };
+            let there = standing.clusters.iter().filter(|there| there.total > 0);
+            there.map(|there| format!("{} of {} in {}", there.total, app_key.name, there.cluster)).collect()
+        }
+    }
+}
+
+/// An object has been read for a dialog or a menu.
+pub(super) fn on_prepared(app: &mut App, task: TaskId, prepared: Result<Box<Prepared>, Text>) {
+    if let Ok(prepared) = &prepared {
+        app.world.permissions.put(prepared, app.world.now);
+    }
+    let mut menu = None;
+    for layer in &mut app.layers {
+        match layer {
+            Layer::Act(dialog) => {
+                if dialog.on_prepared(task, prepared.clone()) {
+                    // Only a frame that shows what was read can be read.
+                    app.layer_drawn = false;
+                }
+            }
+            Layer::Choose(chooser) => {
+                menu = menu.or_else(|| chooser.acts_on.take_if(|(asked, _)| *asked == task).map(|(_, key)| key));
+            }
+            _ => {}
+        }
+    }
+    let Some(key) = menu else { return };
+    let rows = rows(app, &key);
+    if let Some(Layer::Choose(chooser)) = app.layers.last_mut() {
+        if let Err(reason) = prepared {
+            chooser.notes = vec![reason.to_string()];
+        }
+        chooser.rows = rows;
+        chooser.settle();
+    }
+}
+
+/// Begins the write.
+pub(super) fn write(app: &mut App, write: ObjectWrite) -> Vec<Effect> {
+    if app.world.object_writes.contains_key(&write.key) {
+        app.say(
+            Level::Bad,
+            &format!("a write to {}/{} is under way: wait for its outcome", write.key.kind, write.key.name),
+        );
+        return Vec::new();
+    }
+    let task = app.world.next_id();
+    let doing = match write.deed.verb() {
+        Verb::Restart => "restarting",
+        Verb::Scale => "scaling",
+        Verb::Delete => "deleting",
+    };
+    app.say(Level::Info, &format!("{doing} {}/{} in {}", write.key.kind, write.key.name, write.key.cluster));
+    app.world.object_writes.insert(write.key.clone(), task);
+    app.world.touch();
+    vec![Effect::Act(task, Write::Object(Box::new(write)))]
+}
