@@ -133,13 +133,11 @@ fn rows(app: &App, key: &ResourceKey) -> Vec<Row> {
 
 /// Opens the dialog that asks, for what is under the cursor.
 pub(super) fn delete(app: &mut App) -> Vec<Effect> {
-    match app.subject() {
-        Some(key) => act(app, Verb::Delete, key),
-        None => {
-            app.say(Level::Info, "nothing is under the cursor for that");
-            Vec::new()
-        }
-    }
+    let Some(key) = app.subject() else {
+        app.say(Level::Info, "nothing is under the cursor for that");
+        return Vec::new();
+    };
+    act(app, Verb::Delete, key)
 }
 
 /// Opens the dialog that asks.
@@ -173,31 +171,27 @@ fn along(app: &App, key: &ResourceKey) -> Vec<String> {
         told.extend((more > 0).then(|| format!("{more} more kinds")));
         told
     };
-    match app.page() {
-        Page::Tree(page) => {
-            let (Some(tree), Some(line)) = (page.tree(), page.visible().get(page.at())) else { return Vec::new() };
-            let depth = tree.nodes.get(*line).map_or(0, |node| node.depth);
-            let below = tree.nodes.iter().skip(line + 1).take_while(|node| node.depth > depth);
-            let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-            for node in below {
-                match &node.what {
-                    What::Object(key) => *kinds.entry(&key.kind).or_default() += 1,
-                    What::Idle(key, count) => *kinds.entry(&key.kind).or_default() += count,
-                    What::Cluster(_) => {}
-                }
+    if let Page::Tree(page) = app.page() {
+        let (Some(tree), Some(line)) = (page.tree(), page.visible().get(page.at())) else { return Vec::new() };
+        let depth = tree.nodes.get(*line).map_or(0, |node| node.depth);
+        let below = tree.nodes.iter().skip(line + 1).take_while(|node| node.depth > depth);
+        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        for node in below {
+            match &node.what {
+                What::Object(key) => *kinds.entry(&key.kind).or_default() += 1,
+                What::Idle(key, count) => *kinds.entry(&key.kind).or_default() += count,
+                What::Cluster(_) => {}
             }
-            told(kinds)
         }
-        _ => {
-            let app_key = AppKey { namespace: key.namespace.clone(), name: key.name.clone() };
-            if *key != ResourceKey::application(&app_key) {
-                return Vec::new();
-            }
-            let Some(standing) = app.world.standing(&app_key) else { return Vec::new() };
-            let there = standing.clusters.iter().filter(|there| there.total > 0);
-            there.map(|there| format!("{} of {} in {}", there.total, app_key.name, there.cluster)).collect()
-        }
+        return told(kinds);
     }
+    let app_key = AppKey { namespace: key.namespace.clone(), name: key.name.clone() };
+    if *key != ResourceKey::application(&app_key) {
+        return Vec::new();
+    }
+    let Some(standing) = app.world.standing(&app_key) else { return Vec::new() };
+    let there = standing.clusters.iter().filter(|there| there.total > 0);
+    there.map(|there| format!("{} of {} in {}", there.total, app_key.name, there.cluster)).collect()
 }
 
 /// An object has been read for a dialog or a menu.
@@ -209,10 +203,9 @@ pub(super) fn on_prepared(app: &mut App, task: TaskId, prepared: Result<Box<Prep
     for layer in &mut app.layers {
         match layer {
             Layer::Act(dialog) => {
-                if dialog.on_prepared(task, prepared.clone()) {
-                    // Only a frame that shows what was read can be read.
-                    app.layer_drawn = false;
-                }
+                let shown = dialog.on_prepared(task, prepared.clone());
+                // Only a frame that shows what was read can be read.
+                app.layer_drawn &= !shown;
             }
             Layer::Choose(chooser) => {
                 menu = menu.or_else(|| chooser.acts_on.take_if(|(asked, _)| *asked == task).map(|(_, key)| key));

@@ -42,8 +42,8 @@ use crate::{
         log::{LogEvent, LogRequest},
         object::{ObjectNews, ObjectRequest},
         pod::Pod,
-        why::Subject,
         resource::ResourceKey,
+        why::Subject,
     },
 };
 

@@ -124,7 +124,6 @@ impl ActDialog {
     pub fn afterwards(&self) -> Option<String> {
         let keeper = self.read()?.keeper.as_ref()?;
         Some(match (self.verb, keeper) {
-            (Verb::Restart, _) => return None,
             (Verb::Scale, Keeper::Owner(owner)) => format!("{owner} owns it, and puts its own number back"),
             (Verb::Scale, Keeper::Flux(release)) => {
                 format!("{release} made it, and puts its own number back with its next upgrade or correction of drift")
@@ -139,7 +138,7 @@ impl ActDialog {
             (Verb::Delete, Keeper::KubeVela(app)) if &*self.key.kind != "Application" => {
                 format!("KubeVela keeps {app} as it says, and makes it again within minutes")
             }
-            (Verb::Delete, Keeper::KubeVela(_)) => return None,
+            (Verb::Restart, _) | (Verb::Delete, Keeper::KubeVela(_)) => return None,
         })
     }
 

@@ -302,7 +302,7 @@ mod tests {
     use super::*;
     use crate::model::key::ClusterId;
 
-    fn kept(metadata: Value) -> Option<Keeper> {
+    fn kept(metadata: &Value) -> Option<Keeper> {
         let key = ResourceKey {
             cluster: ClusterId::named("foo"),
             group: "apps".into(),
@@ -319,14 +319,14 @@ mod tests {
 
     #[test]
     fn who_makes_it_again_is_told_by_owner_and_labels() {
-        assert_eq!(kept(json!({})), None);
+        assert_eq!(kept(&json!({})), None);
         let owner =
             json!({"ownerReferences": [{"kind": "ReplicaSet", "name": "hello-7d", "uid": "u", "controller": true}]});
-        assert_eq!(kept(owner), Some(Keeper::Owner("ReplicaSet/hello-7d".into())));
+        assert_eq!(kept(&owner), Some(Keeper::Owner("ReplicaSet/hello-7d".into())));
         let flux = json!({"labels": {
             "helm.toolkit.fluxcd.io/name": "hello", "helm.toolkit.fluxcd.io/namespace": "web", "app.oam.dev/name": "x"}});
-        assert_eq!(kept(flux), Some(Keeper::Flux("HelmRelease/hello".into())));
+        assert_eq!(kept(&flux), Some(Keeper::Flux("HelmRelease/hello".into())));
         let vela = json!({"labels": {"app.oam.dev/name": "shop", "app.oam.dev/namespace": "team"}});
-        assert_eq!(kept(vela), Some(Keeper::KubeVela(AppKey::new("team", "shop"))));
+        assert_eq!(kept(&vela), Some(Keeper::KubeVela(AppKey::new("team", "shop"))));
     }
 }
