@@ -10,6 +10,8 @@ mod approving;
 mod captures;
 #[path = "real/delivering.rs"]
 mod delivering;
+#[path = "real/drift.rs"]
+mod drift;
 #[path = "real/estate.rs"]
 mod estate;
 #[path = "real/lateen.rs"]
