@@ -19,3 +19,5 @@ mod session;
 mod tree;
 #[path = "ui/usage.rs"]
 mod usage;
+#[path = "ui/why.rs"]
+mod why;

@@ -72,16 +72,15 @@ pub async fn follow(
 ) {
     let (pictures, mut trees) = mpsc::channel(1);
     let looks = looks(&hub, &subject, &mut trees, &tell);
-    match subject.app() {
-        Some(app) => tokio::select! {
+    if let Some(app) = subject.app() {
+        tokio::select! {
             () = tree::follow(hub.clone(), Some(links), app.clone(), deadline, pictures) => {}
             () = looks => {}
-        },
-        None => {
-            // There is no tree to wait for.
-            let _ = pictures.send(Ok(Box::default())).await;
-            looks.await;
         }
+    } else {
+        // There is no tree to wait for; the channel stays open with its sender.
+        let _ = pictures.send(Ok(Box::default())).await;
+        looks.await;
     }
 }
 

@@ -211,6 +211,3 @@ fn of_cluster(cluster: &ClusterId, known: &Known<'_>) -> Chain {
     }
     chain
 }
-
-#[cfg(test)]
-mod tests;

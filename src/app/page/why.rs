@@ -388,7 +388,7 @@ pub fn name(what: &Place) -> String {
         Place::Cluster(cluster) => cluster.to_string(),
         Place::Component { name, .. } => name.to_string(),
         Place::Object(key) => format!("{}/{}", key.kind, key.name),
-        Place::Container(_, container) => container.to_string(),
+        Place::Container(_, container) => format!("container {container}"),
         Place::Event(_) => "event".to_owned(),
         Place::Log(..) => "log".to_owned(),
     }
@@ -403,6 +403,7 @@ pub fn label(link: &Link) -> Cell {
                 Place::Object(key) => (format!("{}/", key.kind), key.name.to_string()),
                 Place::Step(_, step) => ("step ".to_owned(), step.to_string()),
                 Place::Application(app) => (format!("{}/", app.namespace), app.name.to_string()),
+                Place::Container(_, container) => ("container ".to_owned(), container.to_string()),
                 other => (String::new(), name(other)),
             };
             vec![Part::Mark(link.health), Part::plain(" "), Part::dim(kind), Part::Text(rest, Tone::Strong)]

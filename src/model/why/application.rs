@@ -100,6 +100,12 @@ fn whole(chain: &mut Chain, app: &Application, standing: &Standing, known: &Know
         1
     };
     push_places(chain, depth, app, standing, known, |_| true);
+    if standing.health == Health::Ok
+        && !chain.is_well()
+        && let Some(first) = chain.links.first_mut()
+    {
+        first.reason = format!("the hub says {}, but not all is well", first.reason).into();
+    }
     let looked_at_all = known.looked.is_some_and(|looked| looked.gaps().is_empty());
     if let [only] = &mut chain.links[..]
         && standing.health == Health::Ok
@@ -398,7 +404,7 @@ fn push_place(chain: &mut Chain, depth: usize, app: &Application, place: &Cluste
     };
     chain.push(depth, Place::Cluster(cluster.clone()), health, reason);
     push_cluster_link(chain, depth + 1, cluster, known);
-    push_missing(chain, depth + 1, app, cluster, known);
+    push_missing(chain, depth + 1, app, cluster);
     let mut told: BTreeSet<usize> = BTreeSet::new();
     for service in services {
         push_service(chain, depth + 1, app, service, known, &mut told);
@@ -422,7 +428,7 @@ fn push_place(chain: &mut Chain, depth: usize, app: &Application, place: &Cluste
 }
 
 /// Kinds that the application's steps or services ask for and that the cluster has not got.
-fn push_missing(chain: &mut Chain, depth: usize, app: &Application, cluster: &ClusterId, known: &Known<'_>) {
+fn push_missing(chain: &mut Chain, depth: usize, app: &Application, cluster: &ClusterId) {
     let mut found: BTreeSet<(String, String)> = BTreeSet::new();
     let services = app.services.iter().filter(|service| service.cluster == *cluster).map(|service| &service.message);
     let steps = app
@@ -436,15 +442,6 @@ fn push_missing(chain: &mut Chain, depth: usize, app: &Application, cluster: &Cl
         if named.is_empty() || named.iter().any(|name| name == cluster.as_str()) {
             found.extend(words::unmatched_kind(message).map(|(kind, group)| (group, kind)));
         }
-    }
-    if let Some(looked) = known.looked {
-        found.extend(
-            looked
-                .missing
-                .iter()
-                .filter(|one| one.cluster == *cluster)
-                .map(|one| (one.group.to_string(), one.kind.to_string())),
-        );
     }
     for (group, kind) in found {
         let (reason, advice) = words::missing_kind(cluster, &group, &kind);

@@ -132,6 +132,10 @@ pub(super) fn descend(chain: &mut Chain, depth: usize, tree: &Tree, line: usize,
     if is_well(node) || chain.links.len() >= MOST_LINKS {
         return;
     }
+    // Told where it is the cause of something, it need not be told again by itself.
+    if chain.links.iter().any(|link| link.what == Place::Object(key.clone())) {
+        return;
+    }
     if let Some(pod) = key.as_pod() {
         pod::push(chain, depth, &pod_view(pod, node, known), 0, known);
         return;
@@ -159,13 +163,13 @@ fn own(chain: &mut Chain, depth: usize, node: &Node, key: &ResourceKey, known: &
     let place = Place::Object(key.clone());
     let state = known.looked.and_then(|looked| looked.state(key));
     let is_flux = key.group.ends_with("toolkit.fluxcd.io");
+    if known.looked.is_some_and(|looked| looked.is_missing(&key.cluster, &key.group, &key.kind)) {
+        let (reason, advice) = words::missing_kind(&key.cluster, &key.group, &key.kind);
+        chain.push(depth, place, Health::Failed, reason).advice = Some(advice);
+        return;
+    }
     if node.own == Health::Gone {
-        if known.looked.is_some_and(|looked| looked.is_missing(&key.cluster, &key.group, &key.kind)) {
-            let (reason, advice) = words::missing_kind(&key.cluster, &key.group, &key.kind);
-            chain.push(depth, place, Health::Failed, reason).advice = Some(advice);
-            return;
-        }
-        let link = chain.push(depth, place, Health::Gone, "was applied, and is not there: someone deleted it");
+        let link = chain.push(depth, place, Health::Gone, "was applied, and is not there any more");
         link.advice = known.app.map(|(app, _)| {
             let command = format!("vela workflow restart {} -n {}", app.key.name, app.key.namespace);
             Advice::run(
@@ -267,7 +271,7 @@ pub(super) fn push_warnings(chain: &mut Chain, depth: usize, key: &ResourceKey, 
         let start: String = message.chars().take(60).collect();
         // What the object said of itself need not be told again, nor that it is being tried again.
         let is_old = chain.links.iter().skip(from).any(|link| link.reason.contains(&start));
-        let is_empty_word = matches!(&*warning.reason, "BackOff") || message.starts_with("Error: ImagePullBackOff");
+        let is_empty_word = &*warning.reason == "BackOff" || message.starts_with("Error: ");
         if is_old || is_empty_word || told == WARNINGS {
             continue;
         }

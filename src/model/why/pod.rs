@@ -105,8 +105,7 @@ fn container_link(
     looked: &Looked,
 ) {
     let what = Place::Container(pod.clone(), container.name.clone());
-    let kind = if container.init { "init container" } else { "container" };
-    let told = |text: String| format!("{kind}: {text}");
+    let told = |text: String| if container.init { format!("init container: {text}") } else { text };
     let waiting = container.waiting.as_ref().map(|(reason, message)| (&**reason, &**message));
     let image_reasons = ["ImagePull", "ErrImage", "InvalidImageName", "ImageInspect", "RegistryUnavailable"];
     if let Some((reason, message)) =
@@ -159,22 +158,22 @@ fn crash(chain: &mut Chain, depth: usize, pod: &PodKey, container: &ContainerSta
     let killed_by_probe = looked.warnings_of(&key).find(|warning| {
         &*warning.reason == "Unhealthy" && warning.message.starts_with("Liveness") && !is_out_of_memory
     });
-    let kind = if container.init { "init container" } else { "container" };
+    let told = |text: String| if container.init { format!("init container: {text}") } else { text };
     let again = if container.restarts > 0 { "keeps ending" } else { "ended" };
-    let mut sentence = format!("{kind} {again}: {}", words::ending(ended));
+    let mut sentence = told(format!("{again}: {}", words::ending(ended)));
     let mut advice = None;
     if is_out_of_memory {
-        sentence = format!("{kind} {}", words::ending(ended));
+        let words = words::ending(ended);
         let limit = match &*container.memory_limit {
             "" => "it has no limit of its own, the node ran out".to_owned(),
             limit => format!("its limit is {limit}"),
         };
-        sentence = format!("{sentence}: {limit}");
+        sentence = told(format!("{words}: {limit}"));
         advice =
             Some(Advice::say("raise its memory limit (an override does that for one cluster), or see what takes it"));
     } else if let Some(probe) = killed_by_probe {
         let said = words::one_line(&probe.message);
-        sentence = format!("{kind} is restarted by its probe: {said}{}", words::times(probe.count));
+        sentence = told(format!("is restarted by its probe: {said}{}", words::times(probe.count)));
         advice = Some(Advice::say("see its log, and whether the probe leaves it the time that it takes"));
     }
     let link = chain.push(depth, Place::Container(pod.clone(), container.name.clone()), Health::Failed, sentence);
