@@ -4,6 +4,8 @@
 //! `KUBEBUILDER_ASSETS=$(tests/real/build.sh) cargo test --test real_servers -- --include-ignored`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what a test's own helper cannot do fails the test")]
 
+#[path = "real/acting.rs"]
+mod acting;
 #[path = "real/approving.rs"]
 mod approving;
 #[path = "real/captures.rs"]
