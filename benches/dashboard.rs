@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo bench --bench dashboard                   # all, some ten minutes
-//! cargo bench --bench dashboard -- real           # one ground alone: estate, large, real
+//! cargo bench --bench dashboard -- real           # one ground alone: estate, tree, large, real
 //! ```
 //!
 //! The dashboard runs in a terminal of 120×40 of its own and is measured from outside: what it writes and when, what
@@ -59,6 +59,21 @@ fn main() -> Outcome<()> {
         let contexts = [Some("hub"), Some("foo")];
         under_way("estate: 5,000 pods", &ground, &runtime, &contexts, "5000")?;
     }
+    if chosen("tree") {
+        let ground = ground::estate(&[
+            "--apps",
+            "1",
+            "--pods",
+            "1960",
+            "--clusters",
+            "18",
+            "--spread",
+            "20",
+            "--latency",
+            "50",
+        ])?;
+        tree("one application: 2,000 objects in 20 clusters, 50 ms away", &ground, &runtime)?;
+    }
     if chosen("large") {
         let ground = ground::estate(&["--clusters", "100", "--apps", "10000", "--pods", "200000"])?;
         first_rows("large estate: 100 clusters, 10,000 applications, 200,000 pods", &ground, None)?;
@@ -105,6 +120,75 @@ fn first_rows(title: &str, ground: &Ground, context: Option<&str>) -> Outcome<()
         figure.print();
     }
     Ok(())
+}
+
+/// The tree of one large application: opened, moved in, left.
+fn tree(title: &str, ground: &Ground, runtime: &tokio::runtime::Runtime) -> Outcome<()> {
+    head(title);
+    let mut first = Figure::new("from `t` to the first lines", "ms");
+    let mut whole = Figure::new("from `t` to the whole tree", "ms").note("goal ≤ 1500 ms");
+    let mut requests = Figure::new("requests to open it", "");
+    let mut watches = Figure::new("watches while it is open", "");
+    let mut left = Figure::new("of them after it is left", "").note("goal 0");
+    let mut memory =
+        ["before", "in the tree", "after it"].map(|when| Figure::new(format!("resident memory {when}"), "MB"));
+    let mut quick = [
+        Figure::new("key → row moved in the tree: p50", "ms"),
+        Figure::new("key → row moved in the tree: p99", "ms").note("goal ≤ 16 ms"),
+        Figure::new("key → row moved in the tree: longest", "ms"),
+    ];
+    let client = runtime.block_on(ground.client(None))?;
+    for _ in 0..LONG_RUNS {
+        let mut session = Session::start(ground)?;
+        session.until("the application", |screen| screen.contents().contains(" app-00000"))?;
+        sleep(Duration::from_secs(5));
+        memory[0].take(session.resident_mb());
+        let before = runtime.block_on(traffic(&client))?;
+        let begun = session.since_start();
+        session.keys("t");
+        first
+            .take_ms(session.until("lines", |screen| screen.contents().contains("Deployment/"))?.saturating_sub(begun));
+        let there = session.until("the whole tree", |screen| {
+            let text = screen.contents();
+            let count =
+                text.lines().nth(1).and_then(|title| title.split(" objects").next()?.split(' ').last()?.parse().ok());
+            count.is_some_and(|count: usize| count >= 2000) && !text.contains("still asking")
+        })?;
+        whole.take_ms(there.saturating_sub(begun));
+        let opened = runtime.block_on(traffic(&client))?;
+        sleep(Duration::from_secs(3));
+        let open = runtime.block_on(traffic(&client))?;
+        memory[1].take(session.resident_mb());
+        // Those that the session has itself are there before and after.
+        requests.take(opened.0 - before.0);
+        watches.take(open.1 - before.1);
+        // A filter shows what is folded.
+        session.keys("/pod\r");
+        sleep(Duration::from_millis(500));
+        for (figure, value) in quick.iter_mut().zip(keys(&mut session)?) {
+            figure.take(value);
+        }
+        session.keys("\u{1b}");
+        sleep(Duration::from_millis(300));
+        session.keys("\u{1b}");
+        sleep(Duration::from_secs(5));
+        left.take(runtime.block_on(traffic(&client))?.1 - before.1);
+        memory[2].take(session.resident_mb());
+    }
+    for figure in [first, whole, requests, watches, left].iter().chain(&memory).chain(&quick) {
+        figure.print();
+    }
+    Ok(())
+}
+
+/// Requests so far, and watches open, in all clusters of an estate.
+async fn traffic(client: &kube::Client) -> Outcome<(f64, f64)> {
+    let text = client.request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
+    let sum = |name: &str| -> f64 {
+        let values = text.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next());
+        values.filter_map(|value| value.parse::<f64>().ok()).sum()
+    };
+    Ok((sum("apiserver_request_total"), sum("apiserver_longrunning_requests")))
 }
 
 /// Memory, keys, work and rest on the page of all pods.

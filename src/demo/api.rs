@@ -105,6 +105,9 @@ impl Call {
         match segments[..] {
             ["readyz" | "livez" | "healthz", ..] => Ok(body::text(StatusCode::OK, "ok")),
             ["version"] => document(Some(discovery::version())),
+            ["metrics"] if self.cluster.is_hub() && self.user.is_admin() => {
+                Ok(body::text(StatusCode::OK, traffic::metrics(&self.world)))
+            }
             ["api"] => document(Some(discovery::core_versions(cluster))),
             ["apis"] => document(Some(discovery::groups(&self.world, cluster))),
             ["apis", group] => document(discovery::group(&self.world, cluster, group)),

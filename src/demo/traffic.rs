@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 
 use super::api::{Answer, Body};
+use super::world::World;
 
 /// How the estate's own clients call themselves.
 pub(crate) const OWN: &str = "estate";
@@ -47,6 +48,18 @@ impl Counters {
         let open = Open(Arc::clone(&self.watches));
         answer.map(|body| Counted { body, _open: open }.boxed_unsync())
     }
+}
+
+/// The counters of all clusters, as the real server's `/metrics` words them.
+pub(crate) fn metrics(world: &World) -> String {
+    let lines = world.clusters.iter().map(|cluster| {
+        let (name, Traffic { requests, watches }) = (&cluster.name, cluster.counters.read());
+        format!(
+            "apiserver_request_total{{cluster=\"{name}\"}} {requests}\n\
+             apiserver_longrunning_requests{{cluster=\"{name}\",verb=\"WATCH\"}} {watches}\n"
+        )
+    });
+    lines.collect()
 }
 
 struct Open(Arc<AtomicUsize>);

@@ -152,7 +152,7 @@ fn standing(
             })
         }
         ("apps", "Deployment") => deployment(&spec, &status, behind),
-        ("apps", "ReplicaSet") => replica_set(&spec, &status),
+        ("apps", "ReplicaSet") => replica_set(&spec, &status, behind),
         ("apps", "StatefulSet") => stateful_set(&spec, &status, behind),
         ("apps", "DaemonSet") => daemon_set(&status, behind),
         ("batch", "Job") => job(&spec, &status),
@@ -215,13 +215,13 @@ fn deployment(spec: &Node, status: &Node, behind: bool) -> (Health, String) {
     (if was_through { Health::Failed } else { Health::Progressing }, count)
 }
 
-fn replica_set(spec: &Node, status: &Node) -> (Health, String) {
+fn replica_set(spec: &Node, status: &Node, behind: bool) -> (Health, String) {
     let (wanted, ready) = (wanted(spec), status.int("readyReplicas"));
     let count = format!("{ready}/{wanted} ready");
     if let Some(failure) = condition(status, "ReplicaFailure").filter(|one| one.str("status") == "True") {
         return (Health::Failed, format!("{count}; {}", words(&failure)));
     }
-    (if ready >= wanted { Health::Ok } else { Health::Progressing }, count)
+    (if ready >= wanted && !behind { Health::Ok } else { Health::Progressing }, count)
 }
 
 fn stateful_set(spec: &Node, status: &Node, behind: bool) -> (Health, String) {

@@ -209,3 +209,24 @@ async fn the_operators_rules_find_children_by_the_parents_selector() {
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(names[2].contains("mine"), "{names:?}");
 }
+
+#[tokio::test]
+async fn a_custom_resource_is_told_by_its_conditions_where_its_columns_say_nothing() {
+    let page = |status: &Value| {
+        let object =
+            serde_json::json!({"metadata": {"name": "db", "namespace": "web", "generation": 2}, "status": status});
+        let row = serde_json::json!({"cells": ["db", "3"], "object": object});
+        let columns = serde_json::json!([{"name": "Name"}, {"name": "Size"}]);
+        let text = serde_json::json!({"kind": "Table", "columnDefinitions": columns, "rows": [row]}).to_string();
+        let rows = asker(Vec::new()).read_page(&served("example.dev", "Database"), &text).unwrap();
+        format!("{} {}", rows[0].health.as_str(), rows[0].message)
+    };
+    let condition = |kind: &str, status: &str| {
+        serde_json::json!({"observedGeneration": 2, "conditions": [
+            {"type": kind, "status": status, "reason": "NoSpace", "message": "the disk is full"}]})
+    };
+    assert_eq!(page(&condition("Ready", "True")), "ok Size: 3");
+    assert_eq!(page(&condition("Stalled", "True")), "failed NoSpace: the disk is full");
+    assert_eq!(page(&condition("Ready", "False")), "progressing NoSpace: the disk is full");
+    assert_eq!(page(&serde_json::json!({"observedGeneration": 1})), "progressing the newest spec is not observed yet");
+}

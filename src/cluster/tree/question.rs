@@ -1,7 +1,8 @@
 //! One question in a cluster: the objects of a kind in a namespace, listed in pages and then watched.
 //!
-//! Kinds with rules of their own are asked for whole and projected at once; all others as the server's own table with
-//! metadata, so that their details are told in its words. A Secret's content is never asked for.
+//! Kinds with rules of their own are asked for whole and projected at once; all others as the server's own table, so
+//! that their details are told in its words: custom resources with the objects, since how they stand is in their
+//! conditions, everything else with its metadata alone. A Secret's content is never asked for.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ use crate::{
         request::{self, escape},
     },
     model::{
+        health::Health,
         key::{ClusterId, Text},
         resource::{Makes, Resource, Rule},
     },
@@ -153,6 +155,12 @@ impl Asker {
         }
     }
 
+    /// Whether the object itself is wanted beside its row: how a custom resource stands is in its conditions.
+    fn is_custom(&self, kind: &Served) -> bool {
+        let own = !kind.group.contains('.') || kind.group.ends_with(".k8s.io");
+        !own && !self.is_whole(kind)
+    }
+
     /// All objects of a question.
     pub(super) async fn list(&self, question: &Question, deadline: Duration) -> Result<Listed, Error> {
         let mut listed = Listed::default();
@@ -162,6 +170,9 @@ impl Asker {
         if !question.selector.is_empty() {
             path.push_str("&labelSelector=");
             path.push_str(&escape(&question.selector));
+        }
+        if self.is_custom(&question.kind) {
+            path.push_str("&includeObject=Object");
         }
         let mut busy = 0;
         loop {
@@ -209,6 +220,9 @@ impl Asker {
         if !question.selector.is_empty() {
             uri.push_str("&labelSelector=");
             uri.push_str(&escape(&question.selector));
+        }
+        if self.is_custom(&question.kind) {
+            uri.push_str("&includeObject=Object");
         }
         let end = Instant::now() + length + WATCH_MARGIN;
         let answer = request::open(&self.client, &uri, self.accept(&question.kind), true);
@@ -277,6 +291,16 @@ impl Asker {
             let Some(meta) = Meta::of(&object) else { continue };
             let mut resource = project::of_meta(&self.cluster, &kind.group, &kind.kind, &meta);
             (resource.health, resource.message) = project::by_table(&cells(columns, &row.cells));
+            // What its conditions say of a fault is more than its columns do.
+            if let Some(custom) = project::resource(&self.cluster, &kind.group, &kind.kind, &object, now)
+                && self.is_custom(kind)
+                && custom.health != Health::Ok
+            {
+                resource.health = custom.health;
+                if !custom.message.is_empty() {
+                    resource.message = custom.message;
+                }
+            }
             self.mark(kind, &object, &mut resource);
             made.push(resource);
         }

@@ -46,7 +46,7 @@ pub(crate) fn value(code: StatusCode, value: &Value) -> Answer {
     json(code, full(format!("{value}\n")))
 }
 
-pub(crate) fn text(code: StatusCode, text: &'static str) -> Answer {
+pub(crate) fn text(code: StatusCode, text: impl Into<Bytes>) -> Answer {
     answer(code, "text/plain; charset=utf-8", full(text))
 }
 

@@ -240,3 +240,35 @@ fn merged_the_same_stands_once_with_how_it_stands_in_each_cluster() {
         assert!(node.parent.is_none_or(|parent| parent < at && tree.nodes[parent].depth + 1 == node.depth));
     }
 }
+
+#[test]
+fn a_kind_that_was_uninstalled_is_told_and_what_is_still_asked_is_not_gone() {
+    let mut found = Found {
+        roots: vec![root("foo", "Database", "db"), root("local", "Deployment", "web")],
+        asking: vec![ClusterId::local()],
+        unserved: vec![(ClusterId::named("foo"), "".into(), "Database".into())],
+        ..Found::default()
+    };
+    let tree = assemble(&found);
+    assert_eq!(lines(&tree), ["local unknown", "  Deployment/web unknown", "foo failed", "  Database/db gone"]);
+    assert!(tree.nodes[3].message.contains("serves no Database"), "{}", tree.nodes[3].message);
+    assert_eq!(&*tree.nodes[1].message, "still asking");
+    found.asking.clear();
+    assert_eq!(&*assemble(&found).nodes[1].message, "is not there");
+}
+
+#[test]
+fn a_lost_cluster_keeps_what_was_known_as_unknown() {
+    let found = Found {
+        roots: vec![root("foo", "Deployment", "web")],
+        resources: vec![
+            resource("foo", "Deployment", "web", &[]),
+            Resource { message: "1/1 Running".into(), ..resource("foo", "Pod", "a", &["Deployment/web"]) },
+        ],
+        incomplete: vec![Gap { cluster: ClusterId::named("foo"), kind: None, reason: "connection refused".into() }],
+        ..Found::default()
+    };
+    let tree = assemble(&found);
+    assert_eq!(lines(&tree), ["foo unknown", "  Deployment/web unknown", "    Pod/a unknown"]);
+    assert_eq!((&*tree.nodes[1].message, &*tree.nodes[2].message), ("was: ok", "was: 1/1 Running"));
+}
