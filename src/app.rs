@@ -209,6 +209,11 @@ impl App {
         self.layer_drawn = false;
     }
 
+    /// Shows a page, as a key that leads there does; answers with the work to be done.
+    pub fn show(&mut self, page: Page) -> Vec<Effect> {
+        self.open(page)
+    }
+
     /// Goes on to another page.
     fn open(&mut self, page: Page) -> Vec<Effect> {
         let mut effects = self.pages.current_mut().on_leave();

@@ -5,6 +5,8 @@
 #[path = "support/terminal.rs"]
 mod terminal;
 
+#[path = "pty/handover.rs"]
+mod handover;
 #[path = "pty/journey.rs"]
 mod journey;
 #[path = "pty/outages.rs"]

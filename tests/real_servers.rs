@@ -14,6 +14,8 @@ mod captures;
 mod delivering;
 #[path = "real/drift.rs"]
 mod drift;
+#[path = "real/editing.rs"]
+mod editing;
 #[path = "real/estate.rs"]
 mod estate;
 #[path = "real/lateen.rs"]

@@ -7,6 +7,8 @@ mod acting;
 mod events;
 #[path = "ui/keys.rs"]
 mod keys;
+#[path = "ui/object.rs"]
+mod object;
 #[path = "ui/picture.rs"]
 mod picture;
 #[path = "ui/revisions.rs"]

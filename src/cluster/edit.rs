@@ -32,6 +32,9 @@ const FIXED: [&str; 8] = [
     "/metadata/generation",
 ];
 
+/// Dry runs after conflicts, the first one included.
+const CHECKS: usize = 5;
+
 /// An object to be edited: without the fields that servers manage, and without the status where that is written apart.
 pub async fn fetch(hub: &Hub, key: &ResourceKey) -> Result<Value, Error> {
     let client = hub.member(&key.cluster);
@@ -116,13 +119,21 @@ pub async fn check(hub: &Hub, editing: &Editing) -> Result<(), Text> {
     let said = |error: Error| -> Text { error.message.into() };
     let place = discovery::resolve(&client, &key.group, &key.kind, timeout).await.map_err(said)?;
     let uri = place.object(&key.namespace, &key.name);
-    let fresh: Value = request::get_json(&client, &uri, timeout).await.map_err(said)?;
-    let patch = actions::bound(editing, &fresh).map_err(Text::from)?;
     let manager = escape(&field_manager(hub.user())).clone();
-    let uri = format!("{uri}?fieldManager={manager}&dryRun=All");
-    let body = patch.to_string().into_bytes();
-    request::write(&client, Method::PATCH, &uri, MERGE_PATCH, body, timeout).await.map_err(said)?;
-    Ok(())
+    let dry = format!("{uri}?fieldManager={manager}&dryRun=All");
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        let fresh: Value = request::get_json(&client, &uri, timeout).await.map_err(said)?;
+        let patch = actions::bound(editing, &fresh).map_err(Text::from)?;
+        let body = patch.to_string().into_bytes();
+        match request::write(&client, Method::PATCH, &dry, MERGE_PATCH, body, timeout).await {
+            Ok(_) => return Ok(()),
+            // Its status moved on in between: looked at anew, as the write does.
+            Err(error) if error.class == Class::Conflict && asked < CHECKS => {}
+            Err(error) => return Err(said(error)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ pub(super) async fn run(client: Client, request: &ShellRequest) -> Outcome {
     };
     match ended {
         ShellEnd::Left(0) => Outcome::Done { message: format!("left the shell in {name}").into() },
-        ShellEnd::Left(code) => Outcome::Done { message: format!("left the shell in {name}, exit code {code}").into() },
+        ShellEnd::Left(code) => {
+            Outcome::Done { message: format!("the shell ended with exit code {code}: {name}").into() }
+        }
         ShellEnd::NoShell => Outcome::Failed {
             message: format!("no shell in {name}: the image has neither bash nor sh (distroless, most likely)").into(),
         },

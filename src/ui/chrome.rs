@@ -177,21 +177,19 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
         }
         Page::Object(page) => {
             parts.push(Part::dim(format!("{} · ", page.view().as_str())));
-            parts.push(Part::Text(page.key.to_string(), Tone::Strong));
-            let lines = page.len();
-            if lines > 0 {
-                parts.push(Part::dim(format!(" · line {} of {lines}", page.at() + 1)));
-            }
+            // What is typed and what comes of it stays in sight; a long name gives way.
             if !page.filter().raw().is_empty() {
-                filtered(&mut parts, page.filter().raw(), false);
-                parts.push(Part::Text(
-                    match page.hits() {
-                        (_, 0) => " not found".to_owned(),
-                        (Some(at), all) => format!(" {at} of {all}"),
-                        (None, all) => format!(" {all}"),
-                    },
-                    Tone::Accent,
-                ));
+                let found = match page.hits() {
+                    (_, 0) => "not found".to_owned(),
+                    (Some(at), all) => format!("{at} of {all}"),
+                    (None, all) => all.to_string(),
+                };
+                parts.push(Part::Text(format!("/{} {found}", page.filter().raw()), Tone::Accent));
+                parts.push(Part::dim(" · "));
+            }
+            parts.push(Part::Text(page.key.to_string(), Tone::Strong));
+            if !page.is_empty() {
+                parts.push(Part::dim(format!(" · line {} of {}", page.at() + 1, page.len())));
             }
         }
         Page::Revisions(table) => {

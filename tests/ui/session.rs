@@ -67,6 +67,13 @@ impl Session {
         self.message(Message::Deltas(deltas))
     }
 
+    /// Goes on to a page, as a key that leads there does.
+    pub(crate) fn show(&mut self, page: lateen::app::page::Page) -> &mut Self {
+        let effects = self.app.show(page);
+        self.effects.extend(effects);
+        self
+    }
+
     /// What was asked for since the last call.
     pub(crate) fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)

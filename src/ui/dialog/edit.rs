@@ -70,13 +70,13 @@ pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, dialog: &EditDialog,
         }
     }
     told(paint, room, &mut below, &dialog.guard);
-    let fixed = above.len() + below.len() + 5;
+    let fixed = above.len() + below.len() + 6;
     let height = (fixed + changes.len()).min(usize::from(area.height)) as u16;
     let area = centred(area, wide, height);
     let inner = paint.frame(area, "edit");
     let x = inner.x + 1;
     let mut y = inner.y;
-    let bottom = inner.bottom().saturating_sub(below.len() as u16 + 2);
+    let bottom = inner.bottom().saturating_sub(below.len() as u16 + 3);
     for line in &above {
         if y < bottom {
             paint.put(x, y, room, line, None);
@@ -96,7 +96,7 @@ pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, dialog: &EditDialog,
         let style = paint.role(Role::Accent);
         paint.text(inner.right().saturating_sub(note.len() as u16 + 1), bottom, note.len() as u16, &note, style);
     }
-    for (line, y) in below.iter().zip(bottom + 1..inner.bottom().saturating_sub(1)) {
+    for (line, y) in below.iter().zip(bottom + 1..inner.bottom().saturating_sub(2)) {
         paint.put(x, y, room, line, None);
     }
     let ready = dialog.stage == Stage::Accepted && dialog.guard.is_armed(app.world().now);
