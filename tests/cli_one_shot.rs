@@ -16,6 +16,8 @@ mod get;
 mod journey;
 #[path = "cli/logs.rs"]
 mod logs;
+#[path = "cli/problems.rs"]
+mod problems;
 #[path = "cli/revisions.rs"]
 mod revisions;
 #[path = "support/scripted.rs"]
