@@ -151,7 +151,7 @@ fn tree(title: &str, ground: &Ground, runtime: &tokio::runtime::Runtime) -> Outc
         let there = session.until("the whole tree", |screen| {
             let text = screen.contents();
             let count =
-                text.lines().nth(1).and_then(|title| title.split(" objects").next()?.split(' ').last()?.parse().ok());
+                text.lines().nth(1).and_then(|title| title.split(" objects").next()?.rsplit(' ').next()?.parse().ok());
             count.is_some_and(|count: usize| count >= 2000) && !text.contains("still asking")
         })?;
         whole.take_ms(there.saturating_sub(begun));

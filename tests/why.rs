@@ -185,7 +185,7 @@ fn told(chain: &Chain) -> String {
 /// An application `shop` with one component `web` on foo.
 fn shop(phase: &str, workflow: &str, services: &str) -> String {
     format!(
-        r#"
+        r"
 kind: Application
 apiVersion: core.oam.dev/v1beta1
 metadata: {{name: shop, namespace: default, generation: 1}}
@@ -199,7 +199,7 @@ status:
   latestRevision: {{name: shop-v1, revision: 1}}
   services: [{services}]
   workflow: {{appRevision: shop-v1, mode: StepByStep-DAG, {workflow}}}
-"#
+"
     )
 }
 

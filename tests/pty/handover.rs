@@ -14,8 +14,8 @@ fn editor(stage: &Stage, script: &str) -> String {
 
 fn dashboard(stage: &Stage, editor: &str) -> Terminal {
     let (kubeconfig, home) = (stage.kubeconfig(), stage.home.path().to_str().unwrap().to_owned());
-    let state = stage.home.path().join("state");
-    let env = [("HOME", home.as_str()), ("XDG_STATE_HOME", state.to_str().unwrap()), ("EDITOR", editor)];
+    let kept = stage.home.path().join("state");
+    let env = [("HOME", home.as_str()), ("XDG_STATE_HOME", kept.to_str().unwrap()), ("EDITOR", editor)];
     Terminal::lateen(&["--kubeconfig", kubeconfig.to_str().unwrap(), "-A"], &env, 40, 120)
 }
 
