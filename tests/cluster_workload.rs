@@ -241,6 +241,12 @@ mod estate {
 
     const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
     const PODS: &str = "/api/v1/namespaces/default/pods";
+    const RELEASE: &str = "/apis/helm.toolkit.fluxcd.io/v2beta1/namespaces/default/helmreleases/hello";
+
+    fn is_ready(release: &Value) -> bool {
+        let conditions = release["status"]["conditions"].as_array();
+        conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True")
+    }
 
     fn running(list: &Value) -> Vec<String> {
         let pods = list["items"].as_array().into_iter().flatten();
@@ -255,6 +261,8 @@ mod estate {
     async fn a_workload_is_restarted_scaled_and_deleted() {
         let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
         let hub = hub(&estate, "hub");
+        // As long as the release is being installed Flux applies it anew, and with it the number of pods.
+        until(&hub, "local", RELEASE, "the release is installed", is_ready).await;
         let before = running(&until(&hub, "local", PODS, "two pods", |list| running(list).len() == 2).await);
         let list = get(&hub, "local", DEPLOYMENTS).await.unwrap();
         let name = list["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
