@@ -1,5 +1,5 @@
 //! Restarting, scaling and deleting one object: over the wire, and in the simulated estate.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[path = "support/scripted.rs"]
 mod scripted;
@@ -7,10 +7,7 @@ mod scripted;
 use std::io;
 
 use lateen::{
-    cluster::{
-        Hub,
-        actions::{perform, prepare},
-    },
+    cluster::actions::{perform, prepare},
     model::{
         acting::{Deed, ObjectWrite, Prepared, Verb},
         action::{Action, Outcome},
@@ -196,11 +193,12 @@ async fn what_is_asked_about_is_read_with_what_is_permitted() {
 }
 
 #[cfg(feature = "demo")]
+#[expect(clippy::panic, reason = "what fails here fails the test")]
 mod estate {
     use std::time::Duration;
 
     use lateen::{
-        cluster::{Connect, error::Error, request},
+        cluster::{Connect, Hub, error::Error, request},
         demo::{Estate, Options},
         model::acting::Keeper,
     };

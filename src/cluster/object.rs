@@ -1,7 +1,7 @@
 //! One object of any kind, in any cluster, followed: read, watched by its name, read again where the watch ends.
 //!
 //! Asked per opened object: at most two questions for where its kind is (none for the common ones), one GET, one watch
-//! of that single object; where it may not be watched, a GET every [`POLL`]. A description asks for the object's events
+//! of that single object; where it may not be watched, a GET every `POLL`. A description asks for the object's events
 //! too. Of a Secret only metadata is asked for, until a person has asked for its content.
 
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What the chain to a cause needs, looked up.
 //!
-//! Asked per look: what the tree asks ([`super::tree`]); then of at most [`OBJECTS`] objects that are not well (of those
+//! Asked per look: what the tree asks ([`super::tree`]); then of at most `OBJECTS` objects that are not well (of those
 //! alike two): the object and its events, and for an uncommon kind at most two questions for where it is; and of at most
-//! [`LOGS`] containers that ended badly the last [`LINES`] lines, of the run before where they run again. Of a pod without
+//! `LOGS` containers that ended badly the last `LINES` lines, of the run before where they run again. Of a pod without
 //! an application: the pod, its events, its logs. A Secret is never asked for. What is refused is told, and the rest
 //! goes on.
 
@@ -61,7 +61,7 @@ pub async fn look_up(hub: &Hub, subject: &Subject, deadline: Duration) -> Result
 }
 
 /// Follows what the chain of a subject needs: the tree by its watches, the closer look with each change of it and every
-/// [`LOOK_EVERY`]. Tells what differs from what was told before, the tree alone first; the error says why the application
+/// `LOOK_EVERY`. Tells what differs from what was told before, the tree alone first; the error says why the application
 /// cannot be read. Runs until nobody listens, or it is dropped, which ends every request.
 pub async fn follow(
     hub: Hub,
