@@ -18,7 +18,8 @@ use crate::terminal::Terminal;
 /// The dashboard in one namespace, with an editor that sets an annotation of the application.
 fn dashboard(kubeconfig: &Path, namespace: &str, home: &TempDir) -> Terminal {
     let editor = home.path().join("editor");
-    let script = "#!/bin/sh\nsed 's/^  name: helm-hello$/  labels: {edited: \"yes\"}\\n  name: helm-hello/' \"$1\" > \"$1.new\" \
+    // Opened again, the draft has it already.
+    let script = "#!/bin/sh\ngrep -q edited \"$1\" && exit 0\nsed 's/^  name: helm-hello$/  labels: {edited: \"yes\"}\\n  name: helm-hello/' \"$1\" > \"$1.new\" \
                   && cat \"$1.new\" > \"$1\" && rm \"$1.new\"\n";
     fs::write(&editor, script).unwrap();
     fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
@@ -73,7 +74,7 @@ async fn a_change_in_the_moment_of_the_write_is_not_written_over() {
     let mut terminal = dashboard(&meddler.kubeconfig(), namespace, &home);
     terminal.press_until("y", "the dialog takes the confirmation", |screen| !screen.contains("[ Cancel ]"));
     let screen = terminal.wait_for("was changed meanwhile by somebody");
-    assert!(screen.contains("nothing was written"), "{screen}");
+    assert!(screen.contains("nothing written"), "{screen}");
     assert_eq!(meddler.writes().len(), 2, "it is not sent again: {:?}", meddler.writes());
     let after = applications(&client, namespace).get("helm-hello").await.unwrap();
     let labels = after.metadata.labels.unwrap_or_default();

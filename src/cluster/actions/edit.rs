@@ -36,7 +36,7 @@ pub(in crate::cluster) fn bound(editing: &Editing, fresh: &Value) -> Result<Valu
     let has_status = editing.base.get("status").is_none();
     if held(fresh.clone(), has_status) != held(editing.base.clone(), has_status) {
         let by = approve::by_spec_writer(fresh);
-        return Err(format!("{key} was changed meanwhile{by}: nothing was written, the draft is kept"));
+        return Err(format!("{key} was changed meanwhile{by}; the draft is kept"));
     }
     let mut patch = editing.patch.clone();
     super::apply::bind(&mut patch, text(fresh, "/metadata/resourceVersion"));
