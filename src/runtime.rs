@@ -13,6 +13,7 @@ mod keys;
 mod lifeline;
 mod loan;
 pub mod logging;
+mod logs;
 mod panic;
 mod relay;
 pub mod session;

@@ -19,7 +19,6 @@ use lateen::{
         cluster::LinkState,
         forward::{ForwardState, TargetKind},
         key::{AppKey, ClusterId},
-        log::{LogEvent, LogRequest},
         pod::Pod,
     },
     store::Store,
@@ -159,14 +158,19 @@ async fn one_delivery_from_waiting_to_approved_followed_and_forwarded() {
     assert!(welcomed["foo"].contains("Welcome to Your New Foo Cluster!"), "{welcomed:?}");
 
     let pod = pods.iter().find(|pod| pod.key.cluster.as_str() == "foo").unwrap();
-    let request =
-        LogRequest { pod: pod.key.clone(), container: "".into(), tail: Some(10), previous: false, follow: true };
+    let request = logs::StreamRequest {
+        pod: pod.key.clone(),
+        container: "".into(),
+        tail: Some(10),
+        previous: false,
+        follow: true,
+    };
     let (events, mut come) = mpsc::channel(16);
     let following = tokio::spawn(logs::follow(hub.member(&pod.key.cluster), request, events));
     estate.log("foo", &pod.key.namespace, &pod.key.name, "a line of its own").unwrap();
     let told = timeout(PATIENCE, async {
         loop {
-            if let LogEvent::Line(line) = come.recv().await.unwrap()
+            if let logs::StreamEvent::Line(line) = come.recv().await.unwrap()
                 && line.text.contains("a line of its own")
             {
                 return;

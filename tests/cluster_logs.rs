@@ -5,18 +5,15 @@
 mod scripted;
 
 use lateen::{
-    cluster::logs::follow,
-    model::{
-        key::PodKey,
-        log::{LogEvent, LogRequest},
-    },
+    cluster::logs::{StreamEvent, StreamRequest, follow},
+    model::key::PodKey,
 };
 use scripted::{Asked, PATIENCE, Reply, Scripted, status};
 use serde_json::json;
 use tokio::{sync::mpsc, time::timeout};
 
-fn request() -> LogRequest {
-    LogRequest {
+fn request() -> StreamRequest {
+    StreamRequest {
         pod: PodKey::new("local", "default", "web-0"),
         container: "web".into(),
         tail: Some(100),
@@ -27,7 +24,7 @@ fn request() -> LogRequest {
 
 /// Follows until the end, and says what came.
 async fn told(
-    request: LogRequest,
+    request: StreamRequest,
     answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static,
 ) -> (Scripted, Vec<String>) {
     let server = Scripted::start(answer).await;
@@ -37,9 +34,9 @@ async fn told(
     let ended = timeout(PATIENCE, async {
         while let Some(event) = come.recv().await {
             told.push(match event {
-                LogEvent::Line(line) => format!("{}{}", line.text, if line.cut { "…" } else { "" }),
-                LogEvent::Gap(words) => format!("-- {words}"),
-                LogEvent::Ended(why) => format!("== {why}"),
+                StreamEvent::Line(line) => format!("{}{}", line.text, if line.cut { "…" } else { "" }),
+                StreamEvent::Gap(words) => format!("-- {words}"),
+                StreamEvent::Ended(why) => format!("== {why}"),
             });
         }
     });
@@ -140,7 +137,7 @@ async fn an_end_says_why() {
     assert_eq!(told[1], "== failed (exit code 3)");
     let (_, told) = self::told(request(), ended("OnFailure", 0)).await;
     assert_eq!(told[1], "== completed");
-    let once = LogRequest { follow: false, ..request() };
+    let once = StreamRequest { follow: false, ..request() };
     let (server, told) = self::told(once, ended("Always", 0)).await;
     assert_eq!(told[1], "== end of the log");
     assert_eq!(server.asked().len(), 1);

@@ -9,7 +9,7 @@ use crate::model::{
     event::EventScope,
     forward::ForwardTarget,
     key::{AppKey, ClusterId, Text},
-    log::LogRequest,
+    log::{LogRequest, LogTarget},
     object::{ObjectRequest, Private},
     pod::Pod,
     resource::ResourceKey,
@@ -52,10 +52,14 @@ pub enum Effect {
     },
     /// Close a forward.
     StopForward(ForwardId),
-    /// Follow a log; answers `Log`, repeatedly.
-    FollowLog(StreamId, LogRequest),
+    /// Follow logs, of those pods to begin with; answers `Log`, repeatedly. What a selector or a workload's own
+    /// selector finds joins by itself.
+    FollowLogs(StreamId, Box<LogRequest>, Vec<LogTarget>),
+    /// Follow the logs of these pods too; those that are followed already stay as they are, and so do those that are
+    /// not among them.
+    JoinLogs(StreamId, Vec<LogTarget>),
     /// Stop following.
-    StopLog(StreamId),
+    StopLogs(StreamId),
     /// Look up what an application made, again and again; answers `Tree` when that has changed.
     WatchTree(StreamId, AppKey),
     /// Stop looking.

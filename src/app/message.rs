@@ -33,7 +33,7 @@ pub enum Message {
     Input(Event, Timestamp),
     /// Changes of the world, in order.
     Deltas(Vec<Delta>),
-    /// A log stream brought something.
+    /// The log streams of a session brought something.
     Log(StreamId, Vec<LogEvent>),
     /// A forward stands otherwise.
     Forward(ForwardId, ForwardState),

@@ -21,8 +21,9 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         }
         Message::Deltas(deltas) => on_deltas(app, deltas),
         Message::Log(stream, events) => {
+            let zone = app.world.zone.clone();
             if let Page::Logs(page) = app.pages.current_mut() {
-                page.on_log(stream, events);
+                page.on_log(stream, events, &zone);
             }
             Vec::new()
         }

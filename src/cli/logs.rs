@@ -14,10 +14,9 @@ use super::{
     view::View,
 };
 use crate::{
-    cluster::logs,
+    cluster::logs::{self, END_OF_LOG, StreamEvent, StreamRequest},
     model::{
         key::{AppKey, PodKey, Text},
-        log::{END_OF_LOG, LogEvent, LogRequest},
         pod::Pod,
     },
 };
@@ -77,7 +76,7 @@ pub(super) async fn run(global: &Global, args: Logs) -> Result<u8, Failure> {
     Ok(if incomplete.is_empty() { code::DONE } else { code::INCOMPLETE })
 }
 
-type Told = (PodKey, Text, LogEvent);
+type Told = (PodKey, Text, StreamEvent);
 
 struct Streams<'a> {
     args: &'a Logs,
@@ -105,7 +104,7 @@ impl Streams<'_> {
             if !self.followed.insert((pod.key.clone(), container.clone())) {
                 continue;
             }
-            let request = LogRequest {
+            let request = StreamRequest {
                 pod: pod.key.clone(),
                 container: container.clone(),
                 tail: self.args.tail,
@@ -129,13 +128,13 @@ impl Streams<'_> {
     }
 }
 
-fn show(args: &Logs, pod: &PodKey, container: &str, event: &LogEvent) -> Result<Reader, Failure> {
+fn show(args: &Logs, pod: &PodKey, container: &str, event: &StreamEvent) -> Result<Reader, Failure> {
     let (kind, time, text, reason) = match event {
-        LogEvent::Line(line) => ("line", line.time, Some(&*line.text), None),
-        LogEvent::Gap(reason) => ("gap", None, None, Some(&**reason)),
+        StreamEvent::Line(line) => ("line", line.time, Some(&*line.text), None),
+        StreamEvent::Gap(reason) => ("gap", None, None, Some(&**reason)),
         // Read whole, as was asked: nothing to tell.
-        LogEvent::Ended(reason) if **reason == *END_OF_LOG => return Ok(Reader::There),
-        LogEvent::Ended(reason) => {
+        StreamEvent::Ended(reason) if **reason == *END_OF_LOG => return Ok(Reader::There),
+        StreamEvent::Ended(reason) => {
             stdout::note(&format!("{pod}: {reason}"));
             return Ok(Reader::There);
         }

@@ -22,13 +22,45 @@ use super::{
     request::{self, escape},
     watch::jitter_around,
 };
-use crate::model::log::{END_OF_LOG, LogEvent, LogRequest};
+use crate::model::{
+    key::{PodKey, Text},
+    log::LogLine,
+};
 
 mod container;
 mod line;
 
 use container::{Container, State};
 use line::parse;
+
+/// One log to follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamRequest {
+    /// The pod.
+    pub pod: PodKey,
+    /// The container; empty: the only one, or the server's default.
+    pub container: Text,
+    /// Lines before now to begin with.
+    pub tail: Option<u32>,
+    /// The terminated instance instead of the running one.
+    pub previous: bool,
+    /// Whether to stay for what comes.
+    pub follow: bool,
+}
+
+/// Why a log that is not followed ends when it has been read whole.
+pub const END_OF_LOG: &str = "end of the log";
+
+/// What a log stream brings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StreamEvent {
+    /// A line.
+    Line(LogLine),
+    /// Lines may be missing here; said in the stream, in words.
+    Gap(Text),
+    /// The stream ended, and will not come back: why ("completed", "pod deleted").
+    Ended(Text),
+}
 
 /// The longest line that is told whole, in bytes.
 const LINE_BYTES: usize = 64 * 1024;
@@ -43,9 +75,9 @@ const STARTING: Duration = Duration::from_secs(1);
 /// Back-off while the cluster does not answer: from … to.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
-/// Follows a log until it ends, or nobody listens any more. Every way to end is told by [`LogEvent::Ended`]. To stop
+/// Follows a log until it ends, or nobody listens any more. Every way to end is told by [`StreamEvent::Ended`]. To stop
 /// it, drop the future.
-pub async fn follow(client: Client, request: LogRequest, events: mpsc::Sender<LogEvent>) {
+pub async fn follow(client: Client, request: StreamRequest, events: mpsc::Sender<StreamEvent>) {
     let mut follower = Follower {
         client,
         request,
@@ -59,7 +91,7 @@ pub async fn follow(client: Client, request: LogRequest, events: mpsc::Sender<Lo
     };
     // An error means that nobody listens.
     if let Ok(why) = follower.run().await {
-        let _ = follower.events.send(LogEvent::Ended(why.into())).await;
+        let _ = follower.events.send(StreamEvent::Ended(why.into())).await;
     }
 }
 
@@ -74,8 +106,8 @@ struct Break {
 
 struct Follower {
     client: Client,
-    request: LogRequest,
-    events: mpsc::Sender<LogEvent>,
+    request: StreamRequest,
+    events: mpsc::Sender<StreamEvent>,
     /// The time of the last line told, and how many lines had it.
     last: Option<Timestamp>,
     same: u32,
@@ -171,13 +203,13 @@ impl Follower {
                 && resumed.is_some()
                 && !overlap
             {
-                self.tell(LogEvent::Gap(resumed_words(&broken).into())).await?;
+                self.tell(StreamEvent::Gap(resumed_words(&broken).into())).await?;
             }
             if line.time.is_some() {
                 self.same = if line.time == self.last { self.same + 1 } else { 1 };
                 self.last = line.time;
             }
-            self.tell(LogEvent::Line(line)).await?;
+            self.tell(StreamEvent::Line(line)).await?;
         }
     }
 
@@ -206,7 +238,7 @@ impl Follower {
         self.restarts = container.restarts.or(self.restarts);
         if restarted {
             let why = container.last_exit.unwrap_or_default();
-            self.tell(LogEvent::Gap(format!("container restarted{why}").into())).await?;
+            self.tell(StreamEvent::Gap(format!("container restarted{why}").into())).await?;
             self.broken = None;
         }
         Ok(match container.state {
@@ -248,7 +280,7 @@ impl Follower {
         }
         if self.waiting.as_ref() != Some(&why) {
             self.waiting = Some(why.clone());
-            self.tell(LogEvent::Gap(format!("waiting: {why}").into())).await?;
+            self.tell(StreamEvent::Gap(format!("waiting: {why}").into())).await?;
         }
         Ok(Next::Later(STARTING))
     }
@@ -271,12 +303,12 @@ impl Follower {
         pause
     }
 
-    async fn tell(&self, event: LogEvent) -> Result<(), Closed> {
+    async fn tell(&self, event: StreamEvent) -> Result<(), Closed> {
         self.events.send(event).await.map_err(|_| Closed)
     }
 
     fn uri(&self) -> String {
-        let LogRequest { pod, container, tail, previous, follow } = &self.request;
+        let StreamRequest { pod, container, tail, previous, follow } = &self.request;
         let mut uri = format!("/api/v1/namespaces/{}/pods/{}/log?timestamps=true", pod.namespace, pod.name);
         if !container.is_empty() {
             uri.push_str("&container=");

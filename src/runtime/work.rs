@@ -23,7 +23,9 @@ use super::{
     drafts::Drafts,
     editing,
     event_loop::{Control, Worker},
-    loan, relay,
+    loan,
+    logs::Following,
+    relay,
     session::Senders,
 };
 use crate::{
@@ -31,7 +33,7 @@ use crate::{
         effect::{Effect, Loan, Viewer},
         message::{ForwardId, Message, StreamId, TaskId},
     },
-    cluster::{Session, actions, forward, logs, object, tree::follow, usage, why},
+    cluster::{Session, actions, forward, object, tree::follow, usage, why},
     model::{
         acting::Verb,
         action::{Action, Outcome},
@@ -39,7 +41,6 @@ use crate::{
         diff::Comparison,
         forward::{ForwardState, ForwardTarget},
         key::{AppKey, ClusterId, Text},
-        log::{LogEvent, LogRequest},
         object::{ObjectNews, ObjectRequest},
         pod::Pod,
         resource::ResourceKey,
@@ -49,10 +50,6 @@ use crate::{
 
 /// Forwards listen for this machine alone.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Lines of one log that may wait to be gathered into a batch.
-const LINES: usize = 1024;
-/// Lines told at once.
-const BATCH: usize = 512;
 /// How long a cluster may take to tell what is in it.
 const LOOK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long leaving waits for a write that is under way: its outcome belongs on record.
@@ -65,7 +62,7 @@ pub struct Work {
     audit: Sink,
     clipboard: Clipboard,
     forwards: HashMap<ForwardId, AbortHandle>,
-    logs: HashMap<StreamId, AbortHandle>,
+    logs: HashMap<StreamId, Following>,
     trees: HashMap<StreamId, AbortHandle>,
     whys: HashMap<StreamId, AbortHandle>,
     objects: HashMap<StreamId, AbortHandle>,
@@ -196,28 +193,6 @@ impl Work {
         tokio::spawn(async move {
             let _ = messages.send(Message::Forward(id, ForwardState::Stopped)).await;
         });
-    }
-
-    fn follow_log(&mut self, id: StreamId, request: LogRequest) {
-        let client = self.session.client(&request.pod.cluster);
-        let tell = self.tell.logs.clone();
-        let broken = tell.clone();
-        let work = async move {
-            let (events, mut lines) = mpsc::channel(LINES);
-            let gather = async {
-                let mut batch = Vec::new();
-                while lines.recv_many(&mut batch, BATCH).await > 0 {
-                    if tell.send(Message::Log(id, std::mem::take(&mut batch))).await.is_err() {
-                        return;
-                    }
-                }
-            };
-            tokio::join!(logs::follow(client, request, events), gather);
-        };
-        let task = tokio::spawn(guarded(work, move |reason| async move {
-            let _ = broken.send(Message::Log(id, vec![LogEvent::Ended(reason)])).await;
-        }));
-        self.logs.insert(id, task.abort_handle());
     }
 
     fn watch_tree(&mut self, id: StreamId, app: AppKey) {
@@ -352,12 +327,16 @@ impl Worker for Work {
             Effect::FindTargets { task, app, places, pods } => self.find_targets(task, app, places, pods),
             Effect::StartForward { id, target, local_port } => self.start_forward(id, target, local_port),
             Effect::StopForward(id) => self.stop_forward(id),
-            Effect::FollowLog(id, request) => self.follow_log(id, request),
-            Effect::StopLog(id) => {
-                if let Some(task) = self.logs.remove(&id) {
-                    task.abort();
+            Effect::FollowLogs(id, request, targets) => {
+                let following = Following::start(id, *request, targets, &self.session, &self.tell.logs);
+                self.logs.insert(id, following);
+            }
+            Effect::JoinLogs(id, targets) => {
+                if let Some(following) = self.logs.get_mut(&id) {
+                    following.join(targets);
                 }
             }
+            Effect::StopLogs(id) => drop(self.logs.remove(&id)),
             Effect::WatchTree(id, app) => self.watch_tree(id, app),
             Effect::StopTree(id) => {
                 if let Some(task) = self.trees.remove(&id) {
@@ -426,7 +405,7 @@ impl Worker for Work {
 }
 
 /// Runs work to its end; when it panics, tells so in words.
-async fn guarded<F: Future<Output = ()>>(work: impl Future<Output = ()>, broken: impl FnOnce(Text) -> F) {
+pub(super) async fn guarded<F: Future<Output = ()>>(work: impl Future<Output = ()>, broken: impl FnOnce(Text) -> F) {
     if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
         let words = panic
             .downcast_ref::<String>()

@@ -10,7 +10,7 @@ use lateen::{
         forward::{ForwardState, ForwardTarget, TargetKind},
         health::Health,
         key::{AppKey, ClusterId},
-        log::{LogEvent, LogLine},
+        log::{End, Exit, Gap, LogEvent, LogLine, SourceId},
     },
 };
 
@@ -136,18 +136,20 @@ fn logs() {
     usual("logs", |session| {
         session.keys(":logs query-7c9-x2<enter>");
         let effects = session.effects();
-        let [Effect::FollowLog(stream, _)] = effects[..] else { panic!("{effects:?}") };
-        let line = |text: &str| LogEvent::Line(LogLine { time: Some(now()), text: text.into(), cut: false });
+        let [Effect::FollowLogs(stream, ..)] = effects[..] else { panic!("{effects:?}") };
+        let source = SourceId(0);
+        let line =
+            |text: &str| LogEvent::Lines(source, vec![LogLine { time: Some(now()), text: text.into(), cut: false }]);
         session.message(Message::Log(
             stream,
             vec![
                 line("GET / 200 3ms"),
                 line("\u{1b}[33mlevel=warn\u{1b}[0m slow upstream 412ms"),
-                LogEvent::Gap("stream resumed 10:41:19, 12 s may be missing".into()),
+                LogEvent::Gap(source, Gap::Resumed { at: now(), missing: 12, reason: "cluster unreachable".into() }),
                 line("使用者 登入 成功 ✓"),
                 line("bell\u{7} and \u{1b}]0;title\u{7} stay text"),
-                LogEvent::Line(LogLine { time: None, text: "x".repeat(300).into(), cut: true }),
-                LogEvent::Ended("completed".into()),
+                LogEvent::Lines(source, vec![LogLine { time: None, text: "x".repeat(300).into(), cut: true }]),
+                LogEvent::Ended(source, End::Exited(Exit { code: 0, reason: "".into() })),
             ],
         ));
     });

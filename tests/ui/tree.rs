@@ -215,7 +215,7 @@ fn a_pods_line_opens_its_log() {
     session.keys("/28qcq<enter>G<enter>");
     let effects = session.effects();
     let followed = effects.iter().find_map(|effect| match effect {
-        Effect::FollowLog(_, request) => Some(request.pod.to_string()),
+        Effect::FollowLogs(_, _, targets) => Some(targets[0].pod.to_string()),
         _ => None,
     });
     assert_eq!(followed.as_deref(), Some("local/default/hello-hello-kubernetes-588b9c559f-28qcq"));

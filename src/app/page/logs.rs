@@ -2,6 +2,8 @@
 
 mod ring;
 
+use jiff::tz::TimeZone;
+
 use crate::{
     app::{
         dialog::choose::{Choice, Chooser, Row},
@@ -14,7 +16,7 @@ use crate::{
     },
     model::{
         key::{PodKey, Text},
-        log::{LogEvent, LogRequest},
+        log::{Containers, LogEvent, LogRequest, LogTarget, Start},
         pod::Pod,
     },
 };
@@ -115,31 +117,32 @@ impl LogPage {
         self.ring = Ring::default();
         self.bottom = None;
         self.ended = false;
-        vec![Effect::FollowLog(
-            stream,
-            LogRequest {
-                pod: self.pod.clone(),
-                container: self.container.clone(),
-                tail: Some(TAIL),
-                previous: self.previous,
-                follow: !self.previous,
-            },
-        )]
+        let containers =
+            if self.container.is_empty() { Containers::Default } else { Containers::Named(self.container.clone()) };
+        let request = LogRequest {
+            containers,
+            previous: self.previous,
+            start: Start::Tail(TAIL),
+            follow: !self.previous,
+            ..LogRequest::of_pods(vec![self.pod.clone()])
+        };
+        let uid = world.store.pod(&self.pod).map(|pod| pod.uid.clone()).unwrap_or_default();
+        vec![Effect::FollowLogs(stream, Box::new(request), vec![LogTarget { pod: self.pod.clone(), uid }])]
     }
 
     /// The stream ends.
     pub fn on_leave(&mut self) -> Vec<Effect> {
-        self.stream.take().map(Effect::StopLog).into_iter().collect()
+        self.stream.take().map(Effect::StopLogs).into_iter().collect()
     }
 
     /// Takes what the stream brought; of another stream: nothing. Says whether anything was taken.
-    pub fn on_log(&mut self, stream: StreamId, events: Vec<LogEvent>) -> bool {
+    pub fn on_log(&mut self, stream: StreamId, events: Vec<LogEvent>, zone: &TimeZone) -> bool {
         if self.stream != Some(stream) {
             return false;
         }
         for event in events {
-            self.ended |= matches!(event, LogEvent::Ended(_));
-            self.ring.push(event);
+            self.ended |= matches!(event, LogEvent::Ended(..));
+            self.ring.push(event, zone);
         }
         true
     }

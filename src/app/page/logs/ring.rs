@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use jiff::tz::TimeZone;
+
 use crate::model::log::{LogEvent, LogLine};
 
 /// Bytes kept.
@@ -61,13 +63,27 @@ impl Ring {
         Self { entries: VecDeque::new(), next: 0, bytes: 0, limit, longest: 0 }
     }
 
-    /// Takes an event in; the oldest go where room is short.
-    pub fn push(&mut self, event: LogEvent) {
-        let entry = match event {
-            LogEvent::Line(line) => Entry::Line(self.next, line),
-            LogEvent::Gap(text) => Entry::Note(self.next, text.to_string()),
-            LogEvent::Ended(text) => Entry::Note(self.next, format!("ended: {text}")),
+    /// Takes an event in; the oldest go where room is short. Times of day are told in that zone.
+    pub fn push(&mut self, event: LogEvent, zone: &TimeZone) {
+        let note = match event {
+            LogEvent::Lines(_, lines) => {
+                for line in lines {
+                    self.keep(Entry::Line(self.next, line));
+                }
+                return;
+            }
+            LogEvent::Gap(_, gap) => gap.words(zone),
+            LogEvent::Ended(_, end) => format!("ended: {end}"),
+            LogEvent::Unfound(_, why) => format!("pods not found: {why}"),
+            LogEvent::Limit { open, wanted } if open < wanted => {
+                format!("{open} streams of {wanted}: no more are opened at once")
+            }
+            LogEvent::Opened(..) | LogEvent::State(..) | LogEvent::Limit { .. } => return,
         };
+        self.keep(Entry::Note(self.next, note));
+    }
+
+    fn keep(&mut self, entry: Entry) {
         self.next += 1;
         self.longest = self.longest.max(entry.text().len());
         self.bytes += entry.cost();
@@ -130,16 +146,17 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::log::SourceId;
 
     fn line(text: &str) -> LogEvent {
-        LogEvent::Line(LogLine { time: None, text: text.into(), cut: false })
+        LogEvent::Lines(SourceId(0), vec![LogLine { time: None, text: text.into(), cut: false }])
     }
 
     #[test]
     fn it_is_bounded_in_bytes_and_keeps_the_newest() {
         let mut ring = Ring::with_limit(10 * (OVERHEAD + 4));
         for number in 1000..2000 {
-            ring.push(line(&number.to_string()));
+            ring.push(line(&number.to_string()), &TimeZone::UTC);
         }
         assert_eq!(ring.len(), 10);
         assert_eq!(ring.gone(), 990);
@@ -152,7 +169,7 @@ mod tests {
     #[test]
     fn one_line_larger_than_the_ring_is_kept() {
         let mut ring = Ring::with_limit(10);
-        ring.push(line("0123456789 and more"));
+        ring.push(line("0123456789 and more"), &TimeZone::UTC);
         assert_eq!(ring.len(), 1);
         assert_eq!(Ring::default().up_to(u64::MAX).count(), 0);
     }
