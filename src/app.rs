@@ -111,6 +111,8 @@ pub struct App {
     viewports: Viewports,
     /// The edit under way, and whether a Secret's content was asked for.
     editing: Option<(message::TaskId, bool)>,
+    /// The question whether what was asked for last is permitted, until it is answered.
+    reviewing: Option<message::TaskId>,
     /// Whether a frame with the present layers has been drawn; only then can one have been written.
     layer_drawn: bool,
 }
@@ -134,6 +136,7 @@ impl App {
             burst: Burst::default(),
             viewports: Viewports::default(),
             editing: None,
+            reviewing: None,
             layer_drawn: false,
         }
     }

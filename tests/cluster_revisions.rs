@@ -83,7 +83,7 @@ fn of_web_in_foo(report: &Report) -> &Section {
 /// Looks until all that storefront applied is there, as it was applied.
 async fn delivered(hub: &Hub) -> Report {
     let app = storefront();
-    let look = async || drift::look_up(hub, &app, DEADLINE).await;
+    let look = async || drift::look_up(hub, &app, false, DEADLINE).await;
     let wanted = |report: &Result<Report, _>| {
         report.as_ref().is_ok_and(|report: &Report| {
             report.sections.len() == 6 && report.sections.iter().all(|section| section.verdict == Verdict::Same)
@@ -97,7 +97,7 @@ async fn edited(hub: &Hub, method: Method, path: &str, body: &Value, wanted: imp
     let (app, member) = (storefront(), hub.member(&ClusterId::named("foo")));
     let look = async || {
         let _ = write(&member, method.clone(), path, body).await;
-        drift::look_up(hub, &app, DEADLINE).await.unwrap()
+        drift::look_up(hub, &app, false, DEADLINE).await.unwrap()
     };
     until("the edit", look, wanted).await
 }
@@ -150,7 +150,7 @@ async fn one_that_was_deleted_is_gone_and_a_lost_cluster_is_not_known() {
 
     estate.cut("foo", Cut::Refuse).unwrap();
     let app = storefront();
-    let look = async || drift::look_up(&hub, &app, DEADLINE).await.unwrap();
+    let look = async || drift::look_up(&hub, &app, false, DEADLINE).await.unwrap();
     let lost = |report: &Report| {
         let of = |cluster: &str| {
             let all = report.sections.iter();
@@ -200,6 +200,12 @@ async fn an_edit_of_an_override_is_a_revision_and_tells_what_it_changes_for_whom
     assert_eq!(differ, ["to foo/default by deploy2foo", "policy override-foo (override)"]);
     let whole = revisions::show(&hub, &app, "helm-hello-v2", DEADLINE).await.unwrap();
     assert!(whole.sections[0].unified().contains("MESSAGE: Ahoy, foo"), "{}", whole.sections[0].unified());
+    let live = revisions::compare_live(&hub, &app, "helm-hello-v1", DEADLINE).await.unwrap();
+    let differ: Vec<&str> =
+        live.sections.iter().filter(|one| one.verdict.is_difference()).map(|one| &*one.heading).collect();
+    assert_eq!(differ, ["to foo/default by deploy2foo", "policy override-foo (override)"], "as the second has it");
+    let same = revisions::compare_live(&hub, &app, "helm-hello-v2", DEADLINE).await.unwrap();
+    assert!(same.sections.iter().all(|one| one.verdict == Verdict::Same), "{same:#?}");
     let error = revisions::show(&hub, &app, "helm-hello-v9", DEADLINE).await.unwrap_err();
     assert!(error.message.contains("kept: helm-hello-v1, helm-hello-v2"), "{error}");
 }

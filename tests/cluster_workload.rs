@@ -63,6 +63,7 @@ fn seen() -> Prepared {
         deleting: false,
         finalizers: Vec::new(),
         keeper: None,
+        states_replicas: None,
         permitted: Vec::new(),
     }
 }
@@ -198,9 +199,12 @@ mod estate {
     use std::time::Duration;
 
     use lateen::{
-        cluster::{Connect, Hub, error::Error, request},
+        cluster::{Connect, Hub, actions::review, error::Error, request},
         demo::{Estate, Options},
-        model::acting::Keeper,
+        model::{
+            acting::{Keeper, Right},
+            key::AppKey,
+        },
     };
     use tokio::time::{sleep, timeout};
 
@@ -291,5 +295,15 @@ mod estate {
         let prepared = prepare(&reader, &key("local", "Deployment", "default", &name), &Verb::ALL).await.unwrap();
         assert_eq!(prepared.refusal(Verb::Restart).map(|needs| &**needs), Some("needs patch on deployments.apps"));
         assert_eq!(prepared.refusal(Verb::Delete).map(|needs| &**needs), Some("needs delete on deployments.apps"));
+        let application = ResourceKey::application(&AppKey::new("default", "helm-hello"));
+        let pod = key("local", "Pod", "default", "any");
+        for (key, right, needs) in [
+            (key("local", "Deployment", "default", &name), Right::Edit, "needs patch on deployments.apps"),
+            (application, Right::Approve, "needs patch on applications/status.core.oam.dev"),
+            (pod, Right::Shell, "needs create on pods/exec"),
+        ] {
+            assert_eq!(review(&admin, &key, right).await, Ok(()), "{key}");
+            assert_eq!(review(&reader, &key, right).await, Err(needs.into()), "{key}");
+        }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    acting::{ObjectWrite, Prepared, Verb},
+    acting::{ObjectWrite, Prepared, Right, Verb},
     action::Action as Write,
-    key::{AppKey, ClusterId, Text},
+    key::{AppKey, Text},
     resource::ResourceKey,
     tree::What,
 };
@@ -24,6 +24,7 @@ use super::{
     message::TaskId,
     notice::Level,
     page::Page,
+    perform,
 };
 
 /// How long an answer about a permission is believed.
@@ -50,26 +51,39 @@ const OFFERED: &[Action] = &[
 #[derive(Debug, Default)]
 pub(super) struct Permissions(HashMap<Asked, (Timestamp, Result<(), Text>)>);
 
-/// Cluster, group, kind and namespace, and what is done there.
-type Asked = (ClusterId, Text, Text, Text, Verb);
+/// The object, by its name too, since rules may name it, and what is done to it.
+type Asked = (ResourceKey, Right);
 
 impl Permissions {
-    fn of(key: &ResourceKey, verb: Verb) -> Asked {
-        (key.cluster.clone(), key.group.clone(), key.kind.clone(), key.namespace.clone(), verb)
-    }
-
     /// What was answered lately.
-    fn get(&self, key: &ResourceKey, verb: Verb, now: Timestamp) -> Option<&Result<(), Text>> {
-        let (at, answer) = self.0.get(&Self::of(key, verb))?;
+    pub(super) fn get(&self, key: &ResourceKey, right: Right, now: Timestamp) -> Option<&Result<(), Text>> {
+        let (at, answer) = self.0.get(&(key.clone(), right))?;
         (now.duration_since(*at) < BELIEVED).then_some(answer)
     }
 
-    fn put(&mut self, prepared: &Prepared, now: Timestamp) {
+    /// Takes an answer.
+    pub(super) fn put(&mut self, key: &ResourceKey, right: Right, answer: Result<(), Text>, now: Timestamp) {
         self.0.retain(|_, (at, _)| now.duration_since(*at) < BELIEVED);
-        for (verb, answer) in &prepared.permitted {
-            self.0.insert(Self::of(&prepared.key, *verb), (now, answer.clone()));
-        }
+        self.0.insert((key.clone(), right), (now, answer));
     }
+
+    /// Everything is asked anew.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Why something is refused that a cluster does not permit.
+pub(super) fn refusal(key: &ResourceKey, needs: &str) -> String {
+    format!("not permitted in {}: {needs}", key.cluster)
+}
+
+/// What was answered lately, in a sentence: where it was refused, why, and how to ask anew.
+pub(super) fn refused(app: &App, key: &ResourceKey, right: Right) -> Option<String> {
+    let needs = app.world.permissions.get(key, right, app.world.now)?.as_ref().err()?;
+    let again = app.keymap.key_of(app.page().view(), Action::Resync);
+    let again = again.map_or_else(String::new, |key| format!(" ({key} asks again)"));
+    Some(format!("{}{again}", refusal(key, needs)))
 }
 
 /// Opens the menu of what can be done to the thing under the cursor.
@@ -81,7 +95,7 @@ pub(super) fn menu(app: &mut App) -> Vec<Effect> {
     let verbs: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| verb.fits(&key)).collect();
     let now = app.world.now;
     let unknown: Vec<Verb> =
-        verbs.iter().copied().filter(|verb| app.world.permissions.get(&key, *verb, now).is_none()).collect();
+        verbs.iter().copied().filter(|verb| app.world.permissions.get(&key, Right::Do(*verb), now).is_none()).collect();
     let rows = rows(app, &key);
     let title = format!("what to do with {}/{}?", key.kind, key.name);
     let mut chooser = Chooser::new(title, &["ACTION", "WHAT IT DOES", "KEY"], rows);
@@ -104,7 +118,7 @@ fn rows(app: &App, key: &ResourceKey) -> Vec<Row> {
             Verb::Scale => "another number of pods",
             Verb::Delete => "it goes, and what it owns",
         };
-        let needs = match (&app.world.readonly, app.world.permissions.get(key, verb, app.world.now)) {
+        let needs = match (&app.world.readonly, app.world.permissions.get(key, Right::Do(verb), app.world.now)) {
             (Some(reason), _) => Some(reason.to_string()),
             (None, Some(Err(needs))) => Some(needs.to_string()),
             _ => None,
@@ -137,11 +151,16 @@ pub(super) fn delete(app: &mut App) -> Vec<Effect> {
         app.say(Level::Info, "nothing is under the cursor for that");
         return Vec::new();
     };
-    act(app, Verb::Delete, key)
+    if let Some(text) = app.instead() {
+        // A slip here would take the whole application away.
+        app.say(Level::Bad, &text);
+        return Vec::new();
+    }
+    act(app, Verb::Delete, key, None)
 }
 
-/// Opens the dialog that asks.
-pub(super) fn act(app: &mut App, verb: Verb, key: ResourceKey) -> Vec<Effect> {
+/// Opens the dialog that asks; `replicas` is how many pods were asked for already.
+pub(super) fn act(app: &mut App, verb: Verb, key: ResourceKey, replicas: Option<i64>) -> Vec<Effect> {
     if let Some(reason) = &app.world.readonly {
         let text = format!("nothing is written here: {reason}");
         app.say(Level::Bad, &text);
@@ -149,7 +168,7 @@ pub(super) fn act(app: &mut App, verb: Verb, key: ResourceKey) -> Vec<Effect> {
     }
     if !verb.fits(&key) {
         let how = if &*key.kind == "VirtualCluster" { ": `lateen detach` takes a cluster away" } else { "" };
-        app.say(Level::Bad, &format!("{} is not for a {}{how}", verb.as_str(), key.kind));
+        app.say(Level::Bad, &format!("{}/{} cannot be {}{how}", key.kind, key.name, verb.done()));
         return Vec::new();
     }
     if app.world.object_writes.contains_key(&key) {
@@ -158,7 +177,9 @@ pub(super) fn act(app: &mut App, verb: Verb, key: ResourceKey) -> Vec<Effect> {
     }
     let along = if verb == Verb::Delete { along(app, &key) } else { Vec::new() };
     let task = app.world.next_id();
-    app.push(Layer::Act(Box::new(ActDialog::new(key.clone(), verb, along, task))));
+    let mut dialog = ActDialog::new(key.clone(), verb, along, task);
+    dialog.asked = replicas;
+    app.push(Layer::Act(Box::new(dialog)));
     vec![Effect::Prepare(task, key, vec![verb])]
 }
 
@@ -197,7 +218,9 @@ fn along(app: &App, key: &ResourceKey) -> Vec<String> {
 /// An object has been read for a dialog or a menu.
 pub(super) fn on_prepared(app: &mut App, task: TaskId, prepared: Result<Box<Prepared>, Text>) {
     if let Ok(prepared) = &prepared {
-        app.world.permissions.put(prepared, app.world.now);
+        for (verb, answer) in &prepared.permitted {
+            app.world.permissions.put(&prepared.key, Right::Do(*verb), answer.clone(), app.world.now);
+        }
     }
     let mut menu = None;
     for layer in &mut app.layers {
@@ -243,4 +266,41 @@ pub(super) fn write(app: &mut App, write: ObjectWrite) -> Vec<Effect> {
     app.world.object_writes.insert(write.key.clone(), task);
     app.world.touch();
     vec![Effect::Act(task, Write::Object(Box::new(write)))]
+}
+
+/// A permission has been answered: for what waits to begin, and for a dialog that asks already.
+pub(super) fn on_reviewed(
+    app: &mut App,
+    task: TaskId,
+    key: &ResourceKey,
+    right: Right,
+    answer: Result<(), Text>,
+) -> Vec<Effect> {
+    app.world.permissions.put(key, right, answer.clone(), app.world.now);
+    match right {
+        Right::Shell if app.reviewing == Some(task) => {
+            app.reviewing = None;
+            match answer {
+                Err(needs) => app.say(Level::Bad, &refusal(key, &needs)),
+                // Whoever has gone on to something else is not torn out of it.
+                Ok(()) if !app.layers.is_empty() || app.prompt.is_some() || app.subject().as_ref() != Some(key) => {
+                    app.say(Level::Info, &format!("a shell in {key} is permitted: s on it opens one"));
+                }
+                Ok(()) => return perform::object::shell_in(app, key),
+            }
+        }
+        Right::Approve => {
+            if let Err(needs) = answer {
+                for layer in &mut app.layers {
+                    if let Layer::Approve(dialog) = layer
+                        && ResourceKey::application(&dialog.approval.app) == *key
+                    {
+                        dialog.bar(refusal(key, &needs));
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
 }

@@ -1,5 +1,7 @@
 //! What `:` takes: one table of commands, read, completed, and corrected when nearly right.
 
+use crate::model::acting::Verb;
+
 /// A command as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -37,8 +39,29 @@ pub enum Command {
     Approve(Option<String>),
     /// List everything again.
     Resync,
+    /// Something done with an object, by `KIND/NAME` or by name; without: with the one under the cursor.
+    Object(With, Option<String>),
+    /// Another number of pods for an object; without it the dialog asks how many.
+    Scale(Option<String>, Option<String>),
     /// Leave.
     Quit,
+}
+
+/// What is done with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// Its YAML is shown.
+    Yaml,
+    /// It is described.
+    Description,
+    /// It is edited.
+    Edit,
+    /// A shell is opened in it.
+    Shell,
+    /// It is asked whether it shall be restarted or deleted.
+    Act(Verb),
+    /// It is asked whether it shall be scaled, to so many pods.
+    Scale(Option<i64>),
 }
 
 /// What a command's argument names: what completion offers.
@@ -54,6 +77,10 @@ pub enum Argument {
     Pod,
     /// A namespace, or `all`.
     Namespace,
+    /// An object, as `KIND/NAME`.
+    Object,
+    /// An object, and a number behind it.
+    Scaled,
 }
 
 /// One line of the table of commands.
@@ -171,6 +198,55 @@ pub const COMMANDS: &[Spec] = &[
         read: Command::Approve,
     },
     Spec {
+        names: &["yaml", "yml"],
+        argument: Argument::Object,
+        required: false,
+        help: "the YAML of an object: KIND/NAME, or what is under the cursor",
+        read: |object| Command::Object(With::Yaml, object),
+    },
+    Spec {
+        names: &["describe", "desc"],
+        argument: Argument::Object,
+        required: false,
+        help: "describe an object: KIND/NAME, or what is under the cursor",
+        read: |object| Command::Object(With::Description, object),
+    },
+    Spec {
+        names: &["edit"],
+        argument: Argument::Object,
+        required: false,
+        help: "edit an object in $EDITOR",
+        read: |object| Command::Object(With::Edit, object),
+    },
+    Spec {
+        names: &["shell", "sh", "exec"],
+        argument: Argument::Pod,
+        required: false,
+        help: "a shell in a pod",
+        read: |object| Command::Object(With::Shell, object),
+    },
+    Spec {
+        names: &["restart"],
+        argument: Argument::Object,
+        required: false,
+        help: "restart a Deployment, StatefulSet or DaemonSet; asks before",
+        read: |object| Command::Object(With::Act(Verb::Restart), object),
+    },
+    Spec {
+        names: &["scale"],
+        argument: Argument::Scaled,
+        required: false,
+        help: "scale to so many pods: scale [KIND/NAME] [N]; asks before",
+        read: read_scale,
+    },
+    Spec {
+        names: &["delete"],
+        argument: Argument::Object,
+        required: false,
+        help: "delete an object; asks before",
+        read: |object| Command::Object(With::Act(Verb::Delete), object),
+    },
+    Spec {
         names: &["ns", "namespace", "namespaces"],
         argument: Argument::Namespace,
         required: false,
@@ -200,6 +276,18 @@ pub const COMMANDS: &[Spec] = &[
     },
 ];
 
+/// `hello`, `deployment/hello`, `3`, `deployment/hello 3`.
+fn read_scale(words: Option<String>) -> Command {
+    let words = words.unwrap_or_default();
+    let is_number = |word: &str| word.starts_with(|char: char| char.is_ascii_digit() || matches!(char, '-' | '+'));
+    match words.split_once(' ') {
+        Some((object, number)) => Command::Scale(Some(object.to_owned()), Some(number.to_owned())),
+        None if words.is_empty() => Command::Scale(None, None),
+        None if is_number(&words) => Command::Scale(None, Some(words)),
+        None => Command::Scale(Some(words), None),
+    }
+}
+
 /// Farthest that a misspelt word is still taken for a known one.
 const NEAR: usize = 2;
 
@@ -213,10 +301,17 @@ pub fn parse(line: &str) -> Result<Command, String> {
             None => format!("no command \"{name}\"; ? shows what there is"),
         });
     };
-    let argument = words.next().map(str::to_owned);
+    let mut argument = words.next().map(str::to_owned);
     let shown = spec.names.first().copied().unwrap_or_default();
+    if spec.argument == Argument::Scaled
+        && let (Some(object), Some(number)) = (argument.as_mut(), words.next())
+    {
+        object.push(' ');
+        object.push_str(number);
+    }
     if let Some(extra) = words.next() {
-        return Err(format!("{shown} takes one word, and \"{extra}\" is one too many"));
+        let most = if spec.argument == Argument::Scaled { "two words" } else { "one word" };
+        return Err(format!("{shown} takes {most}, and \"{extra}\" is one too many"));
     }
     match (&argument, spec.argument) {
         (Some(word), Argument::None) => Err(format!("{shown} takes nothing behind it, not \"{word}\"")),
@@ -315,6 +410,22 @@ mod tests {
         assert_eq!(parse("ns all"), Ok(Command::Namespace(None)));
         assert_eq!(parse("NS prod"), Ok(Command::Namespace(Some("prod".into()))));
         assert_eq!(parse(" app default/x "), Ok(Command::Application("default/x".into())));
+    }
+
+    #[test]
+    fn what_is_done_with_objects_is_read() {
+        let yaml = |object: Option<&str>| Ok(Command::Object(With::Yaml, object.map(str::to_owned)));
+        assert_eq!(parse("yaml"), yaml(None));
+        assert_eq!(parse("yaml deploy/hello"), yaml(Some("deploy/hello")));
+        let scale = |object: Option<&str>, number: Option<&str>| {
+            Ok(Command::Scale(object.map(str::to_owned), number.map(str::to_owned)))
+        };
+        assert_eq!(parse("scale"), scale(None, None));
+        assert_eq!(parse("scale 3"), scale(None, Some("3")));
+        assert_eq!(parse("scale -1"), scale(None, Some("-1")));
+        assert_eq!(parse("scale sts/db"), scale(Some("sts/db"), None));
+        assert_eq!(parse("scale sts/db 3"), scale(Some("sts/db"), Some("3")));
+        assert_eq!(parse("scale a b c"), Err("scale takes two words, and \"c\" is one too many".to_owned()));
     }
 
     #[test]

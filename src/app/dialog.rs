@@ -74,7 +74,7 @@ impl Layer {
     /// The frame that shows this layer has been written.
     pub fn on_drawn(&mut self, at: Timestamp) {
         match self {
-            Self::Approve(dialog) => dialog.on_written(at),
+            Self::Approve(dialog) => dialog.guard.on_written(at),
             Self::Edit(dialog) => dialog.guard.on_written(at),
             Self::Content(dialog) => dialog.guard.on_written(at),
             Self::Act(dialog) => dialog.on_written(at),
@@ -100,7 +100,7 @@ impl Layer {
     /// When time alone changes something here.
     pub fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::Approve(dialog) => dialog.next_tick(now),
+            Self::Approve(dialog) => dialog.guard.next_tick(now),
             Self::Edit(dialog) => dialog.guard.next_tick(now),
             Self::Content(dialog) => dialog.guard.next_tick(now),
             Self::Act(dialog) => dialog.guard.next_tick(now),

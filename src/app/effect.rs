@@ -1,7 +1,7 @@
 //! Work that `update` asks for and the runtime performs.
 
 use crate::model::{
-    acting::Verb,
+    acting::{Right, Verb},
     action::Action,
     application::Placement,
     diff::Comparison,
@@ -96,6 +96,8 @@ pub enum Effect {
     StopWhy(StreamId),
     /// Read an object, and whether these may be done to it; answers `Prepared`.
     Prepare(TaskId, ResourceKey, Vec<Verb>),
+    /// Ask whether something is permitted; answers `Reviewed`.
+    Review(TaskId, ResourceKey, Right),
     /// Perform a write; answers `Done`.
     Act(TaskId, Action),
     /// Put text into the clipboard; answers `Done` with what was done.

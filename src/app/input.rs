@@ -125,7 +125,10 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Quit | Action::HistoryBack => return perform::walk(app, super::history::Pages::back),
         Action::HistoryForward => return perform::walk(app, super::history::Pages::forward),
         Action::LastView => return perform::walk(app, super::history::Pages::last),
-        Action::Command => app.prompt = Some(Prompt::command(&app.world)),
+        Action::Command => {
+            let objects = app.named().iter().map(super::subject::short).collect::<std::collections::BTreeSet<_>>();
+            app.prompt = Some(Prompt::command(&app.world, objects.into_iter().collect()));
+        }
         Action::Filter => app.prompt = Some(Prompt::filter(app.page().filter().raw())),
         Action::Help => {
             let view = app.page().view();
@@ -134,6 +137,7 @@ fn on_action(app: &mut App, action: Action) -> Vec<Effect> {
         Action::AbsoluteTimes => app.world.absolute = !app.world.absolute,
         Action::Resync => {
             app.say(Level::Info, "listing everything again");
+            app.world.permissions.forget();
             return vec![Effect::Resync];
         }
         Action::Suspend => return vec![Effect::Suspend],

@@ -99,6 +99,10 @@ pub enum Action {
     Unchanged,
     /// Show or hide what was left out of a comparison.
     Ignored,
+    /// Show both sides of a comparison beside each other, or as one.
+    Beside,
+    /// Compare a revision with the application's spec as it is now.
+    Live,
     /// Why the thing under the cursor stands as it does.
     Why,
     /// What is wrong.
@@ -505,11 +509,20 @@ fn defaults() -> Vec<Binding> {
             "diff",
             "what differs from the marked one, or from the one before",
         ),
+        line(V::Revisions, &[Key::char('L')], A::Live, "live", "what differs from it in the application's spec now"),
         line(V::Diff, &[Key::char('n')], A::NextChange, "next change", "to the next change"),
         line(V::Diff, &[Key::char('N')], A::PreviousChange, "", "to the change before"),
         line(V::Diff, &[Key::plain(C::Enter)], A::Enter, "fold", "fold or unfold a section, or what is unchanged"),
         line(V::Diff, &[Key::char('u')], A::Unchanged, "unchanged", "show or hide what did not change"),
         line(V::Diff, &[Key::char('i')], A::Ignored, "ignored", "show or hide what was left out of the comparison"),
+        line(V::Diff, &[Key::char('b')], A::Beside, "beside", "both sides beside each other, or as one"),
+        line(
+            V::Diff,
+            &[Key::char('r')],
+            A::Reveal,
+            "",
+            "fetch and compare the content of Secrets too; keys and sizes are shown, values never are",
+        ),
         line(V::Diff, &[Key::char('c')], A::Copy, "copy", "copy the section, as a unified diff"),
         line(V::Diff, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
         line(V::Diff, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),

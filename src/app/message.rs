@@ -4,7 +4,7 @@ use crossterm::event::Event;
 use jiff::Timestamp;
 
 use crate::model::{
-    acting::Prepared,
+    acting::{Prepared, Right},
     action::Outcome,
     delta::Delta,
     diff::Report,
@@ -13,6 +13,7 @@ use crate::model::{
     key::Text,
     log::LogEvent,
     object::ObjectNews,
+    resource::ResourceKey,
     revision::Revision,
     tree::Tree,
     usage::Reading,
@@ -57,6 +58,8 @@ pub enum Message {
     Why(StreamId, Result<Box<Looked>, Text>),
     /// An object has been read, to be asked about; or why it could not be.
     Prepared(TaskId, Result<Box<Prepared>, Text>),
+    /// Whether something is permitted, or what it needs.
+    Reviewed(TaskId, ResourceKey, Right, Result<(), Text>),
     /// A task is done.
     Done(TaskId, Outcome),
     /// Time passed, and something on screen ages.

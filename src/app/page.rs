@@ -126,6 +126,8 @@ pub enum Wish {
     View(super::effect::Viewer, String, Private),
     /// Ask whether that shall be done to an object.
     Act(Verb, ResourceKey),
+    /// Do something with an object, as a command does.
+    With(super::command::With, ResourceKey),
     /// What a key of the page does.
     Do(Action),
     /// Write to an object, unless a write to it is under way.
@@ -142,7 +144,7 @@ impl Wish {
 
     /// To what was applied for an application against what is there now; the cursor on an object, where one is meant.
     pub fn drift(app: AppKey, object: Option<ResourceKey>) -> Self {
-        Self::Open(Box::new(Page::Diff(Box::new(DiffPage::new(Comparison::Drift(app)).on_object(object)))))
+        Self::Open(Box::new(Page::Diff(Box::new(DiffPage::new(Comparison::Drift(app, false)).on_object(object)))))
     }
 }
 

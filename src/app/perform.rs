@@ -1,6 +1,7 @@
 //! What pages, layers and commands wish for, turned into state and effects.
 
 use crate::model::{
+    acting::Right,
     application::Application,
     delta::Query,
     diff::Comparison,
@@ -14,7 +15,7 @@ use crate::model::{
 
 use super::{
     App, acting,
-    command::{self, Command},
+    command::{self, Command, With},
     dialog::{
         Layer,
         approve::ApproveDialog,
@@ -63,7 +64,7 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
             app.layers.pop();
         }
         Wish::Leave => return vec![Effect::Quit],
-        Wish::Approve(key, step) => approve(app, &key, step.as_ref()),
+        Wish::Approve(key, step) => return approve(app, &key, step.as_ref()),
         Wish::LogsOfApp(key) => return logs_of_app(app, &key),
         Wish::LogsOfPod(pod, container) => return logs_of_pod(app, pod, container),
         Wish::Forward(key, pod) => return find_targets(app, key, pod.as_ref()),
@@ -96,7 +97,8 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
             return vec![Effect::Save(task, name, text)];
         }
         Wish::View(viewer, name, text) => return object::view(app, viewer, name, text),
-        Wish::Act(verb, key) => return acting::act(app, verb, key),
+        Wish::Act(verb, key) => return acting::act(app, verb, key, None),
+        Wish::With(with, key) => return object::with(app, with, key),
         Wish::Do(action) => return input::act(app, action),
         Wish::WriteObject(write) => return acting::write(app, *write),
         Wish::Write(key, action) => {
@@ -131,9 +133,9 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
         }
         Command::Approvals => app.open_once(Page::approvals),
         Command::Clusters => app.open_once(Page::clusters),
-        Command::Pods(None) => app.open(Page::Pods(Table::new(PodRows { app: None, cluster: None }))),
+        Command::Pods(None) => app.open(Page::Pods(Table::new(PodRows::new(None, None)))),
         Command::Pods(Some(name)) => {
-            with_app(app, &name, |app, key| app.open(Page::Pods(Table::new(PodRows { app: Some(key), cluster: None }))))
+            with_app(app, &name, |app, key| app.open(Page::Pods(Table::new(PodRows::new(Some(key), None)))))
         }
         Command::Forwards => app.open_once(Page::forwards),
         Command::Tree(Some(name)) => {
@@ -157,9 +159,9 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             with_app(app, &name, |app, key| app.open(Page::Revisions(Table::new(RevisionRows::new(key)))))
         }
         Command::Revisions(None) => key_on_page(app, super::keymap::Action::Revisions),
-        Command::Diff(Some(name)) => {
-            with_app(app, &name, |app, key| app.open(Page::Diff(Box::new(DiffPage::new(Comparison::Drift(key))))))
-        }
+        Command::Diff(Some(name)) => with_app(app, &name, |app, key| {
+            app.open(Page::Diff(Box::new(DiffPage::new(Comparison::Drift(key, false)))))
+        }),
         Command::Diff(None) => key_on_page(app, super::keymap::Action::Diff),
         Command::Logs(Some(name)) => {
             let pod = app.world.store.pods().find(|pod| *pod.key.name == *name).map(|pod| pod.key.clone());
@@ -169,10 +171,7 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             }
         }
         Command::Logs(None) => key_on_page(app, super::keymap::Action::Logs),
-        Command::Approve(Some(name)) => with_app(app, &name, |app, key| {
-            approve(app, &key, None);
-            Vec::new()
-        }),
+        Command::Approve(Some(name)) => with_app(app, &name, |app, key| approve(app, &key, None)),
         Command::Approve(None) => key_on_page(app, super::keymap::Action::Approve),
         Command::Namespace(name) => {
             set_namespace(app, name.as_deref().map(Into::into));
@@ -183,7 +182,19 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             app.push(Layer::Help(HelpLayer::new(view)));
             Vec::new()
         }
-        Command::Resync => vec![Effect::Resync],
+        Command::Object(with, object) => object::named(app, with, object.as_deref()),
+        Command::Scale(object, number) => match number.as_deref().map(str::parse::<i64>) {
+            Some(Ok(number)) if number >= 0 => object::named(app, With::Scale(Some(number)), object.as_deref()),
+            None => object::named(app, With::Scale(None), object.as_deref()),
+            Some(_) => {
+                let number = number.unwrap_or_default();
+                bad(app, &format!("scale takes a number of pods, not \"{number}\""))
+            }
+        },
+        Command::Resync => {
+            app.world.permissions.forget();
+            vec![Effect::Resync]
+        }
         Command::Quit => vec![Effect::Quit],
     }
 }
@@ -259,21 +270,30 @@ fn set_namespace(app: &mut App, name: Option<Text>) {
 }
 
 /// Opens the dialog that asks, or says why there is nothing to ask.
-fn approve(app: &mut App, key: &AppKey, step: Option<&Text>) {
+fn approve(app: &mut App, key: &AppKey, step: Option<&Text>) -> Vec<Effect> {
     if let Some(reason) = &app.world.readonly {
         let text = format!("nothing is written here: {reason}");
-        app.say(Level::Bad, &text);
-        return;
+        return bad(app, &text);
+    }
+    let subject = ResourceKey::application(key);
+    if let Some(refused) = acting::refused(app, &subject, Right::Approve) {
+        return bad(app, &refused);
     }
     if app.world.writes.contains_key(key) {
         app.say(Level::Info, &format!("a write to {key} is under way"));
-        return;
+        return Vec::new();
     }
     let Some(waiting) = app.world.waiting(key) else {
         let status = app.world.standing(key).map_or("not known", |standing| &standing.status);
         let text = format!("nothing waits in {key}: {status}");
         app.say(Level::Info, &text);
-        return;
+        return Vec::new();
+    };
+    // Asked while the dialog is read: it says so where it is not permitted.
+    let known = app.world.permissions.get(&subject, Right::Approve, app.world.now).is_some();
+    let ask = |app: &mut App| {
+        let task = app.world.next_id();
+        if known { Vec::new() } else { vec![Effect::Review(task, subject, Right::Approve)] }
     };
     if step.is_none() && waiting.gates.len() > 1 {
         let count = waiting.gates.len();
@@ -291,11 +311,13 @@ fn approve(app: &mut App, key: &AppKey, step: Option<&Text>) {
         });
         let chooser = Chooser::new(format!("approve which step of {key}?"), &["STEP", "WAITS FOR"], rows);
         app.push(Layer::Choose(Box::new(chooser)));
-        return;
+        return ask(app);
     }
     if let Some(dialog) = ApproveDialog::new(&app.world, key, step) {
         app.push(Layer::Approve(Box::new(dialog)));
+        return ask(app);
     }
+    Vec::new()
 }
 
 fn logs_of_app(app: &mut App, key: &AppKey) -> Vec<Effect> {

@@ -38,6 +38,8 @@ pub struct Prompt {
     draft: String,
     /// What was in force before, for esc.
     before: String,
+    /// The objects that can be named, as `Kind/name`.
+    objects: Vec<String>,
 }
 
 /// What a key did.
@@ -54,9 +56,10 @@ pub enum Typed {
 }
 
 impl Prompt {
-    /// An empty command.
-    pub fn command(world: &World) -> Self {
+    /// An empty command; `objects` can be named in it, as `Kind/name`.
+    pub fn command(world: &World, objects: Vec<String>) -> Self {
         let mut prompt = Self::new(Kind::Command, "");
+        prompt.objects = objects;
         prompt.complete(world);
         prompt
     }
@@ -75,6 +78,7 @@ impl Prompt {
             back: 0,
             draft: String::new(),
             before: text.to_owned(),
+            objects: Vec::new(),
         }
     }
 
@@ -108,7 +112,8 @@ impl Prompt {
         self.chosen = None;
         self.back = 0;
         if self.kind == Kind::Command {
-            self.completion = command::complete(self.line.before(), |argument| names(argument, world));
+            let objects = &self.objects;
+            self.completion = command::complete(self.line.before(), |argument| names(argument, world, objects));
         }
     }
 
@@ -148,13 +153,14 @@ impl Prompt {
     }
 }
 
-fn names(argument: command::Argument, world: &World) -> Vec<String> {
+fn names(argument: command::Argument, world: &World, objects: &[String]) -> Vec<String> {
     use command::Argument;
     match argument {
         Argument::None => Vec::new(),
         Argument::Application => world.keys().map(ToString::to_string).collect(),
         Argument::Waiting => world.store.approvals().iter().map(|waiting| waiting.app.to_string()).collect(),
         Argument::Pod => world.store.pods().map(|pod| pod.key.name.to_string()).collect(),
+        Argument::Object | Argument::Scaled => objects.to_vec(),
         Argument::Namespace => {
             let names = world.namespaces();
             std::iter::once("all".to_owned()).chain(names.iter().map(ToString::to_string)).collect()

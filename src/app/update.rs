@@ -59,6 +59,7 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             acting::on_prepared(app, task, prepared);
             Vec::new()
         }
+        Message::Reviewed(task, key, right, answer) => acting::on_reviewed(app, task, &key, right, answer),
         Message::Usage(reading) => {
             usage::on_reading(app, reading);
             Vec::new()

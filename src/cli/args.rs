@@ -197,9 +197,12 @@ pub(super) struct Diff {
     /// A revision, by its name or number (v3), instead of what was applied
     #[arg(value_name = "REVISION")]
     pub first: Option<String>,
-    /// The revision to compare that one with, instead of the current one
+    /// The revision to compare that one with, instead of the current one; `live`: the application's spec as it is now
     #[arg(value_name = "REVISION")]
     pub second: Option<String>,
+    /// Fetch and compare the content of Secrets too; keys and sizes are told, values never are
+    #[arg(long, conflicts_with = "first")]
+    pub secrets: bool,
     /// Only what is in that cluster
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: Option<String>,

@@ -72,7 +72,7 @@ pub(super) async fn run(global: &Global, diff: Diff) -> Result<u8, Failure> {
     let hub = view.session.hub();
     let mut report = match &diff.first {
         Some(first) => of_revisions(hub, &app, first, diff.second.as_deref()).await?,
-        None => drift::look_up(hub, &app, hub.request_timeout()).await?,
+        None => drift::look_up(hub, &app, diff.secrets, hub.request_timeout()).await?,
     };
     if let Some(asked) = &diff.cluster {
         let is_asked =
@@ -98,6 +98,9 @@ fn revision(app: &AppKey, typed: &str) -> String {
 async fn of_revisions(hub: &Hub, app: &AppKey, first: &str, second: Option<&str>) -> Result<Report, Failure> {
     let deadline = hub.request_timeout();
     let first = revision(app, first);
+    if second == Some("live") {
+        return Ok(revisions::compare_live(hub, app, &first, deadline).await?);
+    }
     let second = if let Some(second) = second {
         revision(app, second)
     } else {

@@ -28,6 +28,7 @@ mod delete;
 mod edit;
 mod join;
 mod object;
+mod review;
 
 pub use apply::look;
 use attempt::Attempt;
@@ -35,6 +36,7 @@ pub use delete::finalizers;
 pub(super) use edit::bound;
 pub use join::{Joining, detach, join};
 pub use object::prepare;
+pub use review::review;
 
 /// Sends after conflicts, the first one included.
 const SENDS: usize = 3;

@@ -326,6 +326,10 @@ mod tests {
         ] {
             assert!(shown.contains(words), "{words} is not in:\n{shown}");
         }
+        let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "hello-7d"},
+            "spec": {"replicas": 2}, "status": {"readyReplicas": 2, "availableReplicas": 1}});
+        let shown = told(&key("apps", "ReplicaSet"), &set);
+        assert!(shown.contains("replicas|2 wanted, 2 ready, 1 available"), "{shown}");
         let service = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "hello"},
             "spec": {"type": "ClusterIP", "clusterIP": "10.1.2.3", "selector": {"app": "hello"},

@@ -2,8 +2,9 @@
 //!
 //! What was applied is what KubeVela's trackers keep: the manifest of each object; where one keeps none, the record on the
 //! object itself. Asked: the application and its trackers on the hub; in each cluster its discovery and one GET for each
-//! object, eight at once, at most [`MOST`] in all. Of Secrets only the metadata is asked for, so nothing of their content
-//! is ever here. Clusters are asked side by side, each with a deadline of its own.
+//! object, eight at once, at most [`MOST`] in all. Of Secrets only the metadata is asked for, unless a person wants their
+//! content compared too; what comes of that names keys and sizes, and never a value. Clusters are asked side by side, each
+//! with a deadline of its own.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,6 +27,10 @@ use crate::model::{
     resource::{ResourceKey, Root, Tracked},
 };
 
+mod secret;
+
+use secret::{Veil, veil};
+
 /// Objects that are looked at, at most: beyond, the report says so.
 pub const MOST: usize = 1000;
 /// Requests under way at once in one cluster.
@@ -35,12 +40,13 @@ const OBJECT: usize = 16 * 1024 * 1024;
 /// Metadata alone.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
-/// Compares what was applied for an application with what is there now: what differs first.
+/// Compares what was applied for an application with what is there now: what differs first. `secrets` says whether the
+/// content of Secrets is fetched and compared too.
 ///
 /// # Errors
 /// Where the application or what was applied for it cannot be read. A cluster that does not answer is no error: its
 /// objects are told as not known.
-pub async fn look_up(hub: &Hub, app: &AppKey, deadline: Duration) -> Result<Report, Error> {
+pub async fn look_up(hub: &Hub, app: &AppKey, secrets: bool, deadline: Duration) -> Result<Report, Error> {
     let path =
         format!("/apis/core.oam.dev/v1beta1/namespaces/{}/applications/{}", escape(&app.namespace), escape(&app.name));
     let what = format!("application {app}");
@@ -63,7 +69,7 @@ pub async fn look_up(hub: &Hub, app: &AppKey, deadline: Duration) -> Result<Repo
     // The hub itself first, as everywhere.
     let mut clusters: Vec<_> = clusters.into_iter().collect();
     clusters.sort_by_key(|(cluster, _)| !cluster.is_local());
-    let asked = clusters.into_iter().map(|(cluster, roots)| in_cluster(hub, cluster, roots, deadline));
+    let asked = clusters.into_iter().map(|(cluster, roots)| in_cluster(hub, cluster, roots, secrets, deadline));
     let mut sections: Vec<Section> = stream::iter(asked).buffered(32).concat().await;
     let rank = |section: &Section| match section.verdict {
         Verdict::Gone | Verdict::New | Verdict::Differs(..) => 0,
@@ -74,7 +80,13 @@ pub async fn look_up(hub: &Hub, app: &AppKey, deadline: Duration) -> Result<Repo
     Ok(Report { title: format!("{app}: applied › there now").into(), sections, notes })
 }
 
-async fn in_cluster(hub: &Hub, cluster: ClusterId, roots: Vec<(Root, Value)>, deadline: Duration) -> Vec<Section> {
+async fn in_cluster(
+    hub: &Hub,
+    cluster: ClusterId,
+    roots: Vec<(Root, Value)>,
+    secrets: bool,
+    deadline: Duration,
+) -> Vec<Section> {
     let client = hub.member(&cluster);
     let served = match request::within(deadline, discovery::listable(&client)).await {
         Ok(served) => served,
@@ -86,8 +98,8 @@ async fn in_cluster(hub: &Hub, cluster: ClusterId, roots: Vec<(Root, Value)>, de
     let asked = roots.into_iter().map(|(root, manifest)| {
         let (client, served) = (&client, &served);
         async move {
-            let live = live(client, served, &root, deadline).await;
-            compared(&root, &manifest, live)
+            let live = live(client, served, &root, secrets, deadline).await;
+            compared(&root, &manifest, live, secrets)
         }
     });
     // In order, so that the same answers give the same report.
@@ -99,6 +111,7 @@ async fn live(
     client: &kube::Client,
     served: &[Served],
     root: &Root,
+    secrets: bool,
     deadline: Duration,
 ) -> Result<Option<Value>, Error> {
     let key = &root.key;
@@ -111,16 +124,12 @@ async fn live(
     // In the version that was applied: another one may have other fields.
     let kind = Served { version: root.version.to_string(), ..kind.clone() };
     let path = format!("{}/{}", kind.collection(&key.namespace), escape(&key.name));
-    let accept = if is_secret(key) { METADATA } else { request::JSON };
+    let accept = if key.is_secret() && !secrets { METADATA } else { request::JSON };
     match request::get(client, &path, accept, OBJECT, deadline).await {
         Ok(bytes) => request::decode(&bytes).map(Some),
         Err(error) if error.class == Class::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn is_secret(key: &ResourceKey) -> bool {
-    key.group.is_empty() && &*key.kind == "Secret"
 }
 
 /// `foo Deployment/hello in default`
@@ -133,9 +142,9 @@ fn unknown(key: &ResourceKey, reason: &str) -> Section {
     Section { object: Some(key.clone()), ..Section::unknown(heading(key), reason) }
 }
 
-fn compared(root: &Root, manifest: &Value, live: Result<Option<Value>, Error>) -> Section {
+fn compared(root: &Root, manifest: &Value, live: Result<Option<Value>, Error>, secrets: bool) -> Section {
     let key = &root.key;
-    let live = match live {
+    let mut live = match live {
         Ok(live) => live,
         Err(error) => return unknown(key, &error.message),
     };
@@ -154,17 +163,8 @@ fn compared(root: &Root, manifest: &Value, live: Result<Option<Value>, Error>) -
         }
     }
     let mut manifest = manifest.clone();
-    let mut ignored: Vec<Text> = Vec::new();
-    if is_secret(key)
-        && let Some(manifest) = manifest.as_object_mut()
-    {
-        let content = ["data", "stringData"].iter().filter(|part| manifest.shift_remove(**part).is_some()).count();
-        if content > 0 {
-            ignored.push("the content of a Secret, which is not fetched".into());
-        }
-        manifest.shift_remove("type");
-        manifest.shift_remove("immutable");
-    }
+    let veiled = if key.is_secret() { veil(&mut manifest, live.as_mut(), secrets) } else { Veil::default() };
+    let (mut ignored, set_by) = (veiled.ignored, veiled.set_by);
     let Some(mut live) = live else {
         let whole = if manifest.is_null() { String::new() } else { text(&manifest) };
         let section = Section::of_texts(heading(key), &whole, "");
@@ -179,13 +179,13 @@ fn compared(root: &Root, manifest: &Value, live: Result<Option<Value>, Error>) -
     let drift = drift::compare(&manifest, &live);
     ignored.extend(left_out(&drift));
     let section = Section::of_texts(heading(key), &text(&drift.applied), &text(&drift.live));
-    Section { object: Some(key.clone()), ignored, set_by: setters(&drift), ..section }
+    Section { object: Some(key.clone()), ignored, set_by: setters(&drift, set_by), ..section }
 }
 
 /// Who set what the manifest does not name, without Kubernetes' own controllers: these always do.
-fn setters(drift: &Drift) -> Vec<Text> {
-    let all = drift.extra.iter().filter_map(|extra| extra.set_by.as_deref());
-    let mut names: Vec<Text> = all.filter(|name| !name.contains("controller")).map(Text::from).collect();
+fn setters(drift: &Drift, of_content: Vec<Text>) -> Vec<Text> {
+    let all = drift.extra.iter().filter_map(|extra| extra.set_by.as_deref().map(Text::from)).chain(of_content);
+    let mut names: Vec<Text> = all.filter(|name| !name.contains("controller")).collect();
     names.sort();
     names.dedup();
     names

@@ -42,8 +42,8 @@ const WATCH: Duration = Duration::from_secs(60);
 const LARGEST: usize = 64 * 1024 * 1024;
 /// Metadata alone, and nothing but that: a server that does not know how is not to send the object instead.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-/// Where `kubectl apply` keeps what was applied: of a Secret, its content.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotations in which `kubectl apply` and KubeVela keep what was applied end in this: of a Secret, its content.
+const LAST_APPLIED: &str = "/last-applied-configuration";
 /// What stands for an entry of a Secret.
 const VEIL: &str = "********";
 
@@ -283,7 +283,8 @@ fn veil(object: &mut Value) -> Vec<(Text, Text)> {
             }
         }
     }
-    if let Some(applied) = object.pointer_mut("/metadata/annotations").and_then(|all| all.get_mut(LAST_APPLIED)) {
+    let annotations = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
+    for (_, applied) in annotations.into_iter().flatten().filter(|(name, _)| name.ends_with(LAST_APPLIED)) {
         *applied = Value::from("(holds the content: not shown)");
     }
     veiled.sort();
@@ -318,7 +319,10 @@ mod tests {
     fn a_secrets_content_is_never_in_the_text() {
         let document = document(json!({
             "kind": "Secret", "apiVersion": "v1", "type": "Opaque",
-            "metadata": {"name": "login", "annotations": {LAST_APPLIED: "{\"data\":{\"password\":\"aHVudGVyMg==\"}}"}},
+            "metadata": {"name": "login", "annotations": {
+                "kubectl.kubernetes.io/last-applied-configuration": "{\"data\":{\"password\":\"aHVudGVyMg==\"}}",
+                "app.oam.dev/last-applied-configuration": "{\"stringData\":{\"password\":\"aHVudGVyMg\"}}",
+            }},
             "data": {"user": "bWVp", "password": "aHVudGVyMg=="},
         }))
         .unwrap();

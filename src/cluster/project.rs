@@ -51,6 +51,12 @@ pub fn application(object: &Value) -> Application {
     metadata.require("name");
 
     let mut services: Vec<Service> = status.items("services").iter().map(service).collect();
+    if services.iter().any(|service| service.workload.is_none()) {
+        let applied = status.items("appliedResources");
+        for service in services.iter_mut().filter(|service| service.workload.is_none()) {
+            service.workload = workload(service, &applied);
+        }
+    }
     services.sort_by(|a, b| (&a.cluster, &a.namespace, &a.name).cmp(&(&b.cluster, &b.namespace, &b.name)));
 
     let mut app = Application {
@@ -97,6 +103,36 @@ fn workflow_status(workflow: &Node) -> WorkflowStatus {
     }
 }
 
+/// Kinds that a component is, rather than brings along, the first that is there.
+const WORKLOADS: [&str; 8] =
+    ["HelmRelease", "Kustomization", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod"];
+
+/// Group and kind of an object, where both version and kind are told.
+fn kind_of(object: &Node) -> Option<(Text, Text)> {
+    let kind = object.filled("kind")?;
+    let group = object.str("apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
+    Some((group.into(), kind))
+}
+
+/// What a component is, by what was applied: KubeVela gives a workload its component's name. Newer versions leave
+/// `workloadDefinition` empty.
+fn workload(service: &Service, applied: &[Node]) -> Option<(Text, Text)> {
+    let is_of = |object: &&Node| {
+        object.str("name") == &*service.name
+            && ClusterId::named(object.str("cluster")) == service.cluster
+            && (service.namespace.is_empty() || object.str("namespace") == &*service.namespace)
+    };
+    let named: Vec<&Node> = applied.iter().filter(is_of).collect();
+    let rank = |object: &Node| WORKLOADS.iter().position(|kind| *kind == object.str("kind"));
+    let best = named.iter().filter_map(|object| Some((rank(object)?, *object))).min_by_key(|(rank, _)| *rank);
+    match (best, &named[..]) {
+        (Some((_, object)), _) => kind_of(object),
+        // An unheard-of kind, if it is the only one.
+        (None, [only]) => kind_of(only),
+        _ => None,
+    }
+}
+
 fn service(service: &Node) -> Service {
     service.require("name");
     service.require("healthy");
@@ -116,6 +152,7 @@ fn service(service: &Node) -> Service {
         healthy: service.bool("healthy"),
         message: without_cue_dump(service.message()).into(),
         unhealthy_traits,
+        workload: kind_of(&service.node("workloadDefinition")),
     }
 }
 

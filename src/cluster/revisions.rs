@@ -160,7 +160,7 @@ fn rows(application: &Value, kept: &[Kept]) -> Vec<Revision> {
             name: one.name().into(),
             number: one.number(),
             created_at,
-            by: by.or_else(|| is_current.then(|| writer(application, created_at)).flatten()).map(Text::from),
+            by: by.or_else(|| writer(application, created_at, is_current)).map(Text::from),
             publish_version: annotation("app.oam.dev/publishVersion").map(Text::from),
             outcome,
             message: status["workflow"]["message"].as_str().unwrap_or_default().into(),
@@ -183,14 +183,22 @@ fn what_changed(before: Option<&Kept>, after: &Kept) -> String {
     }
 }
 
-/// Who wrote the application's spec last, unless that was after the revision: then it was somebody else's.
-fn writer(application: &Value, revision: Option<Timestamp>) -> Option<String> {
+/// Who wrote the application's spec that a revision was made of, as far as managed fields tell: of the current one the
+/// last who did, unless that was after it; of one before who did just before it was made, if nobody of that name has since.
+fn writer(application: &Value, revision: Option<Timestamp>, is_current: bool) -> Option<String> {
     let fields = application["metadata"]["managedFields"].as_array()?;
     let of_spec =
         fields.iter().filter(|field| field["subresource"].is_null() && !field["fieldsV1"]["f:spec"].is_null());
-    let (at, manager) = of_spec.filter_map(|field| Some((time(&field["time"])?, field["manager"].as_str()?))).max()?;
-    let until = revision?.checked_add(SOON).ok()?;
-    (at <= until).then(|| manager.to_owned())
+    let written = of_spec.filter_map(|field| Some((time(&field["time"])?, field["manager"].as_str()?)));
+    let (made, until) = (revision?, revision?.checked_add(SOON).ok()?);
+    let found = if is_current {
+        written.max().filter(|(at, _)| *at <= until)
+    } else {
+        // Times are in whole seconds, and no other revision is made in between.
+        let since = made.checked_sub(SOON).ok()?;
+        written.filter(|(at, _)| *at <= made && *at >= since).max()
+    };
+    found.map(|(_, manager)| manager.to_owned())
 }
 
 fn time(value: &Value) -> Option<Timestamp> {
@@ -244,6 +252,27 @@ pub async fn compare(hub: &Hub, app: &AppKey, first: &str, second: &str, deadlin
     let title = format!("{first} › {second}");
     let compared = tokio::task::spawn_blocking(move || compared(title, &app, &before, &after)).await;
     compared.map_err(|error| Error::new(Class::Malformed, format!("comparing broke: {error}")))
+}
+
+/// What differs from one revision to the application's spec as it is now, whether or not KubeVela has come to that.
+///
+/// # Errors
+/// Where one of them cannot be read, or is not there.
+pub async fn compare_live(hub: &Hub, app: &AppKey, name: &str, deadline: Duration) -> Result<Report, Error> {
+    let (application, kept) = futures::try_join!(application(hub, app, deadline), read(hub, app, deadline))?;
+    let before = find(&kept, app, name)?.content.as_ref().map_err(|reason| unreadable(name, reason))?.clone();
+    // What is kept in objects of its own is not the application's to say.
+    let after = Content { spec: application["spec"].clone(), ..before.clone() };
+    let apart = !before.policies.is_empty() || !before.workflow.is_null();
+    let (title, app) = (format!("{name} › spec now"), app.clone());
+    let compared = tokio::task::spawn_blocking(move || compared(title, &app, &before, &after)).await;
+    let mut report = compared.map_err(|error| Error::new(Class::Malformed, format!("comparing broke: {error}")))?;
+    if apart {
+        report
+            .notes
+            .push("policies and workflows that are objects of their own are taken as the revision has them".into());
+    }
+    Ok(report)
 }
 
 fn find<'k>(kept: &'k [Kept], app: &AppKey, name: &str) -> Result<&'k Kept, Error> {

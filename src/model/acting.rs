@@ -58,6 +58,19 @@ impl Verb {
     }
 }
 
+/// What may be permitted or not, and is asked before it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// To restart, scale or delete it.
+    Do(Verb),
+    /// To edit it: `patch` on its kind.
+    Edit,
+    /// A shell in it: `create` on `pods/exec`.
+    Shell,
+    /// To approve what waits in it: `patch` on `applications/status`.
+    Approve,
+}
+
 /// An object as it was read before it is to be changed: what a dialog shows, and what a write is held to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
@@ -77,6 +90,8 @@ pub struct Prepared {
     pub finalizers: Vec<Text>,
     /// What made it and would make it again.
     pub keeper: Option<Keeper>,
+    /// Whether what KubeVela applied says how many pods there are, and so would put its number back; `None`: not known.
+    pub states_replicas: Option<bool>,
     /// For each verb asked about: permitted, or what is needed ("patch on deployments.apps").
     pub permitted: Vec<(Verb, Result<(), Text>)>,
 }

@@ -182,6 +182,9 @@ pub struct Service {
     pub message: Text,
     /// Traits that are not healthy: (type, message), sorted.
     pub unhealthy_traits: Vec<(Text, Text)>,
+    /// Group and kind of the object that the component is there, which bears its name; `None` where neither
+    /// `workloadDefinition` nor `status.appliedResources` tells it.
+    pub workload: Option<(Text, Text)>,
 }
 
 /// One of `spec.components[]`.

@@ -20,8 +20,11 @@ pub enum Comparison {
     Revision(AppKey, Text),
     /// A revision (first) with a later or other one.
     Revisions(AppKey, Text, Text),
-    /// What was applied for an application with what is there now.
-    Drift(AppKey),
+    /// A revision with the application as its spec is now.
+    Live(AppKey, Text),
+    /// What was applied for an application with what is there now; whether the content of Secrets is fetched and compared
+    /// too, which a person has to ask for.
+    Drift(AppKey, bool),
 }
 
 /// What came of it.

@@ -219,7 +219,7 @@ fn manager(entry: &Value) -> &str {
 }
 
 /// Who applied the manifest: who set the labels or the record that KubeVela gives everything it applies.
-fn appliers(managed: &[Value]) -> Vec<&str> {
+pub fn appliers(managed: &[Value]) -> Vec<&str> {
     let marks =
         [("f:labels", "f:app.oam.dev/component"), ("f:annotations", "f:app.oam.dev/last-applied-configuration")];
     let applied = |entry: &&Value| {

@@ -1,6 +1,6 @@
 //! An object edited as a whole: the draft, what it changes, and the write that makes the change.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use serde_json::{Map, Value};
 
@@ -35,6 +35,8 @@ pub enum EditNews {
     Drafted(ResourceKey),
     /// There is a draft already.
     Kept(ResourceKey),
+    /// It may not be edited: what that needs.
+    Barred(ResourceKey, Text),
     /// It cannot be edited: why.
     Failed(Text),
     /// The draft says what the object says: it has been thrown away.
@@ -173,7 +175,7 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Every place that differs, in the order of the new.
+/// Every place that differs, in the order of the new. What stands there is told as far as a screen could show it.
 pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
     let mut found = Vec::new();
     compare("", Some(old), Some(new), &mut found);
@@ -214,24 +216,23 @@ fn lists(path: &str, old: &[Value], new: &[Value], found: &mut Vec<Change>) {
         names.len() == items.len()
     };
     if named(old) && named(new) {
-        for item in new {
-            let before = old.iter().find(|before| name(before) == name(item));
-            compare(&format!("{path}[{}]", name(item).unwrap_or_default()), before, Some(item), found);
+        // By name at once: there may be a hundred thousand of them.
+        let by_name = |items| -> HashMap<&str, &Value> { named_items(items).collect() };
+        fn named_items(items: &[Value]) -> impl Iterator<Item = (&str, &Value)> {
+            items.iter().filter_map(|item| Some((name(item)?, item)))
         }
-        for item in old.iter().filter(|item| !new.iter().any(|after| name(after) == name(item))) {
-            compare(&format!("{path}[{}]", name(item).unwrap_or_default()), Some(item), None, found);
+        let (before, after) = (by_name(old), by_name(new));
+        for (name, item) in named_items(new) {
+            compare(&format!("{path}[{name}]"), before.get(name).copied(), Some(item), found);
         }
-        let kept = |items: &[Value], others: &[Value]| -> Vec<String> {
-            let both = items.iter().filter_map(name).filter(|one| others.iter().any(|other| name(other) == Some(one)));
-            both.map(str::to_owned).collect()
-        };
-        let (before, after) = (kept(old, new), kept(new, old));
-        if before != after {
-            found.push(Change {
-                path: format!("{path} (order)"),
-                old: vec![before.join(", ")],
-                new: vec![after.join(", ")],
-            });
+        for (name, item) in named_items(old).filter(|(name, _)| !after.contains_key(name)) {
+            compare(&format!("{path}[{name}]"), Some(item), None, found);
+        }
+        let kept_before: Vec<&str> = named_items(old).map(|it| it.0).filter(|it| after.contains_key(it)).collect();
+        let kept_after: Vec<&str> = named_items(new).map(|it| it.0).filter(|it| before.contains_key(it)).collect();
+        if kept_before != kept_after {
+            let (old, new) = (vec![bounded(&kept_before.join(", "))], vec![bounded(&kept_after.join(", "))]);
+            found.push(Change { path: format!("{path} (order)"), old, new });
         }
         return;
     }
@@ -248,15 +249,26 @@ fn differing(old: &[&str], new: &[&str]) -> (Vec<String>, Vec<String>) {
     let tail = old.iter().rev().zip(new.iter().rev()).take_while(same).count().min(most);
     let between = |lines: &[&str]| {
         let lines = lines.get(head..lines.len() - tail).unwrap_or_default();
-        lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>()
+        lines.iter().map(|line| bounded(line)).collect::<Vec<_>>()
     };
     (between(old), between(new))
 }
 
 fn told(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => bounded(text),
+        other => bounded(&other.to_string()),
+    }
+}
+
+/// Bytes of a line that are told; more is on no screen.
+const TOLD: usize = 2048;
+
+/// A line as it is told: the beginning of one that is very long.
+fn bounded(line: &str) -> String {
+    match line.get(..line.floor_char_boundary(TOLD)) {
+        Some(head) if head.len() < line.len() => format!("{head}… ({} bytes in all)", line.len()),
+        _ => line.to_owned(),
     }
 }
 
@@ -265,6 +277,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_hundred_thousand_named_items_are_compared_by_name() {
+        let list = |swap: bool| {
+            let mut items: Vec<Value> = (0..100_000).map(|at| json!({"name": format!("n{at}"), "value": at})).collect();
+            if swap {
+                items[70_000]["value"] = json!("x".repeat(1 << 20));
+                items.swap(0, 1);
+                items.pop();
+            }
+            json!({ "env": items })
+        };
+        let found = changes(&list(false), &list(true));
+        let paths: Vec<&str> = found.iter().map(|change| change.path.as_str()).collect();
+        assert_eq!(paths, ["env[n70000].value", "env[n99999]", "env (order)"]);
+        assert!(found.iter().all(|change| change.new.iter().all(|line| line.len() < 3000)));
+        assert!(found[0].new[0].ends_with("… (1048576 bytes in all)"));
+    }
 
     #[test]
     fn a_patch_holds_what_changed_and_nothing_else() {

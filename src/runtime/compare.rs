@@ -48,7 +48,7 @@ pub(super) async fn compare(hub: Hub, id: StreamId, asked: Comparison, messages:
         let begun = Instant::now();
         let answer = once(&hub, &asked).await.map(Box::new).map_err(|error| error.message.into());
         let took = begun.elapsed();
-        let is_final = answer.is_ok() && !matches!(asked, Comparison::Drift(_));
+        let is_final = answer.is_ok() && !matches!(asked, Comparison::Drift(..) | Comparison::Live(..));
         if told.as_ref() != Some(&answer) {
             if messages.send(Message::Compared(id, answer.clone())).await.is_err() {
                 return;
@@ -66,6 +66,7 @@ async fn once(hub: &Hub, asked: &Comparison) -> Result<Report, Error> {
     match asked {
         Comparison::Revision(app, name) => revisions::show(hub, app, name, DEADLINE).await,
         Comparison::Revisions(app, first, second) => revisions::compare(hub, app, first, second, DEADLINE).await,
-        Comparison::Drift(app) => drift::look_up(hub, app, DEADLINE).await,
+        Comparison::Live(app, name) => revisions::compare_live(hub, app, name, DEADLINE).await,
+        Comparison::Drift(app, secrets) => drift::look_up(hub, app, *secrets, DEADLINE).await,
     }
 }

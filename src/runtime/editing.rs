@@ -6,10 +6,11 @@ use super::drafts::Drafts;
 use crate::{
     app::message::{Message, TaskId},
     cluster::{
-        Hub,
+        Error, Hub, actions,
         edit::{self, Draft},
     },
     model::{
+        acting::Right,
         edit::{DraftRequest, EditNews, Kept, apply_patch},
         key::Text,
         resource::ResourceKey,
@@ -30,10 +31,18 @@ async fn try_draft(hub: &Hub, request: &DraftRequest) -> Result<EditNews, Text> 
         return Err(format!("{key} is not edited: ask for its content first (y, then r)").into());
     }
     let drafts = Drafts::open(hub.server()).map_err(|error| unkept(&error))?;
-    if request.kept == Kept::Ask && drafts.is_kept(key) {
-        return Ok(EditNews::Kept(key.clone()));
-    }
-    let fresh = edit::fetch(hub, key).await.map_err(|error| Text::from(format!("{key} cannot be edited: {error}")))?;
+    let asks = request.kept == Kept::Ask && drafts.is_kept(key);
+    // Side by side: what is permitted costs no time.
+    let fetch = async { if asks { None } else { Some(edit::fetch(hub, key).await) } };
+    let (fetched, permitted) = tokio::join!(fetch, actions::review(hub, key, Right::Edit));
+    let cannot = |error: Error| Text::from(format!("{key} cannot be edited: {error}"));
+    let fresh = match (fetched, permitted) {
+        // Where it is not there, or may not even be read, that is what to say.
+        (Some(Err(error)), _) => return Err(cannot(error)),
+        (_, Err(needs)) => return Ok(EditNews::Barred(key.clone(), needs)),
+        (None, Ok(())) => return Ok(EditNews::Kept(key.clone())),
+        (Some(Ok(fresh)), Ok(())) => fresh,
+    };
     let mut text = edit::text(key, &fresh).map_err(|error| Text::from(error.message))?;
     if request.kept == Kept::Reopen
         && let Ok((base, draft)) = drafts.read(key)
@@ -68,7 +77,16 @@ pub(super) async fn read_back(hub: &Hub, key: &ResourceKey, task: TaskId, messag
         Ok(read) => read,
         Err(error) => return tell(EditNews::Failed(format!("the draft cannot be read: {error}").into())).await,
     };
-    match edit::read(key, base, &text) {
+    // Megabytes take their time, which is not the session's.
+    let read = tokio::task::spawn_blocking({
+        let key = key.clone();
+        move || edit::read(&key, base, &text)
+    });
+    let draft = match read.await {
+        Ok(draft) => draft,
+        Err(error) => return tell(EditNews::Failed(format!("the draft cannot be read: {error}").into())).await,
+    };
+    match draft {
         Draft::Unchanged => {
             drafts.discard(key);
             tell(EditNews::Unchanged(key.clone())).await;

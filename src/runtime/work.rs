@@ -35,7 +35,7 @@ use crate::{
     },
     cluster::{Session, actions, forward, object, tree::follow, usage, why},
     model::{
-        acting::Verb,
+        acting::{Right, Verb},
         action::{Action, Outcome},
         application::Placement,
         diff::Comparison,
@@ -141,6 +141,15 @@ impl Work {
             let prepared = actions::prepare(&hub, &key, &verbs).await;
             let prepared = prepared.map(Box::new).map_err(|error| error.message.into());
             let _ = messages.send(Message::Prepared(task, prepared)).await;
+        });
+    }
+
+    fn review(&self, task: TaskId, key: ResourceKey, right: Right) {
+        let hub = self.session.hub().clone();
+        let messages = self.tell.messages.clone();
+        self.spawn(task, async move {
+            let answer = actions::review(&hub, &key, right).await;
+            let _ = messages.send(Message::Reviewed(task, key, right, answer)).await;
         });
     }
 
@@ -350,6 +359,7 @@ impl Worker for Work {
                 }
             }
             Effect::Prepare(task, key, verbs) => self.prepare(task, key, verbs),
+            Effect::Review(task, key, right) => self.review(task, key, right),
             Effect::ReadUsage(places) => self.read_usage(places),
             // What comes of it comes as changes of the world.
             Effect::WatchEvents(id, scope) => drop(self.session.watch_events(id, scope)),

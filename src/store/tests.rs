@@ -45,6 +45,7 @@ fn app(namespace: &str, name: &str, at: &[Placement], suspended: bool) -> Applic
         healthy: true,
         message: "".into(),
         unhealthy_traits: Vec::new(),
+        workload: None,
     };
     let gate = if suspended { StepPhase::Suspending } else { StepPhase::Succeeded };
     Application {

@@ -237,7 +237,8 @@ fn diff(parts: &mut Vec<Part>, page: &DiffPage) {
     let (name, title) = match &page.asked {
         Comparison::Revision(_, revision) => ("revision", revision.to_string()),
         Comparison::Revisions(_, first, second) => ("diff", format!("{first} › {second}")),
-        Comparison::Drift(app) => ("diff", format!("{app}: applied › there now")),
+        Comparison::Live(_, revision) => ("diff", format!("{revision} › spec now")),
+        Comparison::Drift(app, _) => ("diff", format!("{app}: applied › there now")),
     };
     parts.push(Part::dim(format!("{name} · ")));
     parts.push(Part::Text(title, Tone::Strong));

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use lateen::{
     app::{
         AppOptions,
+        dialog::act::ActDialog,
         effect::Effect,
         message::{Message, TaskId},
     },
@@ -98,6 +99,7 @@ fn prepared(key: &ResourceKey, permitted: Vec<(Verb, Result<(), Text>)>) -> Prep
         deleting: false,
         finalizers: Vec::new(),
         keeper: Some(Keeper::KubeVela(AppKey::new("default", "helm-hello"))),
+        states_replicas: None,
         permitted,
     }
 }
@@ -287,4 +289,19 @@ fn the_menu_does_what_the_keys_do() {
     session.keys("xevents<enter>");
     let effects = session.effects();
     assert!(effects.iter().any(|effect| matches!(effect, Effect::WatchEvents(..))), "{effects:?}");
+}
+
+#[test]
+fn whether_kubevela_puts_a_number_back_is_told_as_far_as_it_is_known() {
+    for (states, said) in [
+        (Some(true), "the number is put back within minutes"),
+        (Some(false), "leaves the number of pods open: it stays"),
+        (None, "unless the application leaves it open"),
+    ] {
+        let key = key("Deployment", "hello");
+        let prepared = Prepared { states_replicas: states, ..prepared(&key, Vec::new()) };
+        let mut dialog = ActDialog::new(key, Verb::Scale, Vec::new(), 1);
+        dialog.on_prepared(1, Ok(Box::new(prepared)));
+        assert!(dialog.afterwards().unwrap().ends_with(said), "{:?}", dialog.afterwards());
+    }
 }

@@ -8,9 +8,10 @@ use lateen::{
         effect::Effect,
         keymap::View,
         message::Message,
-        page::Page,
+        page::{Page, application::ItemKey},
     },
     model::{
+        acting::{Right, Verb},
         action::{Action, Approval, Outcome, StepRef},
         application::Application,
         delta::{Delta, Query, Row, Scope, ScopeState},
@@ -18,6 +19,8 @@ use lateen::{
         health::Health,
         key::{AppKey, ClusterId, PodKey, RowKey},
         log::{Containers, Gap, LogEvent, LogLine, LogRequest, LogScope, LogTarget, SourceId},
+        object::Face,
+        resource::ResourceKey,
     },
 };
 
@@ -63,6 +66,12 @@ fn asked() -> Session {
     session.screen(120, 40);
     session.pass(300);
     assert_eq!(focus(&session), Some(Focus::Cancel));
+    let helm_hello = ResourceKey::application(&helm_hello());
+    let effects = session.effects();
+    assert!(
+        effects.iter().any(|effect| matches!(effect, Effect::Review(_, key, Right::Approve) if *key == helm_hello)),
+        "{effects:?}"
+    );
     session
 }
 
@@ -96,6 +105,30 @@ fn a_then_y_approves_with_what_was_on_screen() {
     assert_eq!(acts(&session.effects()), [&approval()]);
     assert!(session.app.layers().is_empty());
     assert_eq!(notice(&session), "approving default/helm-hello");
+}
+
+#[test]
+fn what_may_not_be_approved_is_said_in_the_dialog_and_then_before_it() {
+    let mut session = at_helm_hello();
+    session.keys("a");
+    session.screen(120, 40);
+    let effects = session.effects();
+    let [Effect::Review(task, key, right)] = &effects[..] else { panic!("{effects:?}") };
+    let needs = "needs patch on applications/status.core.oam.dev";
+    session.message(Message::Reviewed(*task, key.clone(), *right, Err(needs.into())));
+    let said = format!("not permitted in local: {needs}. Nothing can be confirmed; esc closes.");
+    let screen = session.screen(120, 40);
+    assert!(
+        screen.replace(['\n', '│'], "").split_whitespace().collect::<Vec<_>>().join(" ").contains(&said),
+        "{screen}"
+    );
+    session.pass(400).keys("y").pass(40);
+    assert_eq!(acts(&session.effects()), Vec::<&Action>::new());
+    session.keys("<esc>a");
+    assert!(session.app.layers().is_empty());
+    assert_eq!(notice(&session), format!("not permitted in local: {needs} (ctrl-r asks again)"));
+    session.keys("<ctrl-r>a");
+    assert_eq!(session.app.layers().len(), 1);
 }
 
 #[test]
@@ -135,7 +168,7 @@ fn nothing_counts_before_the_frame_was_written_and_read() {
     let mut session = at_helm_hello();
     session.keys("a");
     session.keys_every("y", 1000);
-    assert_eq!(session.effects(), [], "no frame was drawn");
+    assert_eq!(acts(&session.effects()), Vec::<&Action>::new(), "no frame was drawn");
     session.paint(120, 40);
     session.keys_every("y", 1000).pass(500);
     assert_eq!(session.effects(), [], "the frame was drawn and not written");
@@ -155,7 +188,7 @@ fn a_frame_written_before_the_dialog_was_drawn_does_not_count() {
     session.keys("a");
     session.message(Message::Drawn(session.now));
     session.keys_every("y", 400).pass(50);
-    assert_eq!(session.effects(), []);
+    assert_eq!(acts(&session.effects()), Vec::<&Action>::new());
 }
 
 #[test]
@@ -740,4 +773,134 @@ fn a_key_that_means_nothing_says_so() {
     assert_eq!(notice(&session), "z does nothing here; ? shows the keys");
     session.keys("<tab>");
     assert_eq!(notice(&session), "there is one panel here");
+}
+
+// ---- objects by name ---------------------------------------------------------------------------------------------
+
+fn opened(session: &Session) -> (String, Face) {
+    match session.app.page() {
+        Page::Object(page) => (page.key.to_string(), page.face),
+        other => panic!("on {:?}", other.view()),
+    }
+}
+
+/// What the cursor is on, among the lines of an application.
+fn on_component() -> Session {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":app helm-hello<enter>");
+    for _ in 0..20 {
+        let Page::Application(page) = session.app.page() else { panic!("no application") };
+        if matches!(page.selected(), Some(ItemKey::Service { .. })) {
+            return session;
+        }
+        session.keys("j");
+    }
+    panic!("no component");
+}
+
+#[test]
+fn commands_look_at_what_is_named_or_under_the_cursor() {
+    for (line, wanted) in [
+        ("yaml", ("local/default/Application/helm-hello", Face::Yaml)),
+        ("describe", ("local/default/Application/helm-hello", Face::Description)),
+        ("yaml app/helm-hello", ("local/default/Application/helm-hello", Face::Yaml)),
+        ("desc Application/helm-hello", ("local/default/Application/helm-hello", Face::Description)),
+        ("yaml applications/helm-hello", ("local/default/Application/helm-hello", Face::Yaml)),
+    ] {
+        let mut session = at_helm_hello();
+        session.keys(&format!(":{line}<enter>"));
+        assert_eq!(opened(&session), (wanted.0.to_owned(), wanted.1), "{line}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_looked_for_where_the_application_is() {
+    let mut session = at_helm_hello();
+    session.keys(":yaml cm/settings<enter>");
+    // In each of its places: which one is asked.
+    let Some(Layer::Choose(chooser)) = session.app.layers().last() else { panic!("{}", notice(&session)) };
+    let cells: Vec<String> = chooser.rows.iter().map(|row| row.cells.join(" ")).collect();
+    assert_eq!(cells, ["local default ConfigMap/settings", "foo default ConfigMap/settings"]);
+    session.keys("<down><enter>");
+    assert_eq!(opened(&session), ("foo/default/ConfigMap/settings".to_owned(), Face::Yaml));
+    for line in ["yaml nonsense", "edit gadget/x", "shell nonsense"] {
+        let mut session = at_helm_hello();
+        session.keys(&format!(":{line}<enter>"));
+        assert!(
+            notice(&session).ends_with("is known here; the tree (t) knows all that it made"),
+            "{}",
+            notice(&session)
+        );
+    }
+}
+
+#[test]
+fn commands_ask_before_they_restart_scale_and_delete() {
+    for (line, verb, asked) in [
+        ("restart deploy/hello", Verb::Restart, None),
+        ("scale deploy/hello 3", Verb::Scale, Some(3)),
+        ("scale deployments/hello", Verb::Scale, None),
+        ("delete deployment/hello", Verb::Delete, None),
+    ] {
+        let mut session = at_helm_hello();
+        session.effects();
+        session.keys(&format!(":{line}<enter><enter>"));
+        let Some(Layer::Act(dialog)) = session.app.layers().last() else { panic!("{line}: {}", notice(&session)) };
+        assert_eq!((dialog.verb, dialog.asked, &*dialog.key.kind), (verb, asked, "Deployment"), "{line}");
+        assert!(session.effects().iter().any(|effect| matches!(effect, Effect::Prepare(..))), "{line}");
+    }
+    let mut session = at_helm_hello();
+    session.keys(":scale deploy/hello -2<enter>");
+    assert_eq!(notice(&session), "scale takes a number of pods, not \"-2\"");
+    session.keys(":restart<enter>");
+    assert_eq!(notice(&session), "Application/helm-hello cannot be restarted");
+}
+
+#[test]
+fn names_of_objects_are_completed() {
+    let mut session = at_helm_hello();
+    session.keys(":yaml Application/helm-h");
+    let prompt = session.app.prompt().unwrap();
+    assert_eq!(prompt.completion.words, ["Application/helm-hello"]);
+    session.keys("<tab><enter>");
+    assert_eq!(opened(&session).0, "local/default/Application/helm-hello");
+}
+
+#[test]
+fn keys_on_a_component_act_on_its_own_object() {
+    for (key, face) in [("y", Face::Yaml), ("d", Face::Description)] {
+        let mut session = on_component();
+        session.keys(key);
+        let (object, opened) = opened(&session);
+        assert!(object.ends_with("/default/HelmRelease/hello") && opened == face, "{object}");
+    }
+    let mut session = on_component();
+    session.effects();
+    session.keys("e");
+    let effects = session.effects();
+    let drafted =
+        effects.iter().find_map(|effect| if let Effect::Draft(_, draft) = effect { Some(draft) } else { None });
+    assert_eq!(&*drafted.unwrap().key.kind, "HelmRelease");
+}
+
+#[test]
+fn where_a_components_object_is_not_known_that_is_said_and_nothing_is_written_instead() {
+    let mut session = on_component();
+    let mut row = fixture("captures/app-helm-hello-02-suspended.yaml");
+    for service in &mut row.services {
+        service.workload = None;
+    }
+    session.send(vec![app_delta(row)]);
+    session.screen(120, 40);
+    let said = "KubeVela does not tell which object hello is: this is the application default/helm-hello, t shows what it made";
+    for keys in ["e", ":edit<enter>", "<delete>", ":delete<enter>"] {
+        session.effects();
+        session.keys(keys);
+        assert_eq!(notice(&session), said, "{keys}");
+        assert!(session.app.layers().is_empty(), "{keys}");
+        assert!(!session.effects().iter().any(|effect| matches!(effect, Effect::Draft(..) | Effect::Prepare(..))));
+    }
+    session.keys("y");
+    assert_eq!((opened(&session).0.as_str(), notice(&session)), ("local/default/Application/helm-hello", said));
 }

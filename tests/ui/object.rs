@@ -7,6 +7,7 @@ use lateen::{
         message::{Message, StreamId, TaskId},
     },
     model::{
+        acting::Right,
         action::{Action, Outcome},
         edit::{Broken, EditNews, Editing, Kept, Proposal, changes, merge_patch},
         health::Health,
@@ -414,6 +415,14 @@ fn a_draft_that_is_there_already_is_asked_about() {
     assert!(matches!(&effects[..], [Effect::Draft(_, request)] if request.kept == Kept::Reopen), "{effects:?}");
 }
 
+/// The question that was asked last.
+fn review(session: &mut Session) -> (TaskId, ResourceKey, Right) {
+    match &effects(session)[..] {
+        [Effect::Review(task, key, right)] => (*task, key.clone(), *right),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_shell_opens_in_a_pod_and_nowhere_else() {
     let mut session = Session::estate();
@@ -421,11 +430,99 @@ fn a_shell_opens_in_a_pod_and_nowhere_else() {
     session.keys("s");
     assert!(session.screen(120, 40).contains("a shell needs a pod under the cursor"));
     session.keys(":pods<enter>s");
+    let (task, key, right) = review(&mut session);
+    assert_eq!((&*key.kind, right), ("Pod", Right::Shell));
+    session.message(Message::Reviewed(task, key, right, Ok(())));
     let effects = self::effects(&mut session);
     assert!(matches!(&effects[..], [Effect::Lend(_, Loan::Shell(_))]), "{effects:?}");
     let message = "left the shell in foo/default/x, exit code 7".into();
     session.message(Message::Returned(99, Outcome::Done { message }));
     assert!(session.screen(120, 40).contains("exit code 7"));
+    // The answer is believed for a while.
+    session.keys("s");
+    let effects = self::effects(&mut session);
+    assert!(matches!(&effects[..], [Effect::Lend(_, Loan::Shell(_))]), "{effects:?}");
+}
+
+#[test]
+fn a_shell_that_is_not_permitted_is_refused_before_the_screen_is_left() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":pods<enter>s");
+    let (task, key, right) = review(&mut session);
+    let cluster = key.cluster.clone();
+    session.message(Message::Reviewed(task, key, right, Err("needs create on pods/exec".into())));
+    assert!(effects(&mut session).is_empty());
+    let said = format!("not permitted in {cluster}: needs create on pods/exec");
+    assert!(session.screen(120, 40).contains(&said));
+    session.keys("s");
+    assert!(effects(&mut session).is_empty(), "asked again");
+    assert!(session.screen(120, 40).contains(&format!("{said} (ctrl-r asks again)")));
+    session.keys("<ctrl-r>s");
+    assert!(effects(&mut session).iter().any(|effect| matches!(effect, Effect::Review(..))));
+}
+
+#[test]
+fn a_permitted_shell_tears_nobody_out_of_something_else() {
+    for meanwhile in ["?", ":", "<esc>"] {
+        let mut session = Session::estate();
+        session.screen(120, 40);
+        session.keys(":pods<enter>s");
+        let (task, key, right) = review(&mut session);
+        session.keys(meanwhile);
+        effects(&mut session);
+        session.message(Message::Reviewed(task, key, right, Ok(())));
+        assert!(effects(&mut session).is_empty(), "after {meanwhile}");
+    }
+}
+
+#[test]
+fn an_edit_that_is_not_permitted_is_refused_before_an_editor_opens() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":pods<enter>e");
+    let effects = self::effects(&mut session);
+    let [Effect::Draft(task, request)] = &effects[..] else { panic!("{effects:?}") };
+    let key = request.key.clone();
+    news(&mut session, *task, EditNews::Barred(key.clone(), "needs patch on pods".into()));
+    assert!(self::effects(&mut session).is_empty());
+    let said = format!("not permitted in {}: needs patch on pods", key.cluster);
+    assert!(session.screen(120, 40).contains(&said));
+    session.keys("e");
+    assert!(self::effects(&mut session).is_empty(), "fetched again");
+    assert!(session.screen(120, 40).contains(&said));
+    session.keys("<ctrl-r>e");
+    assert!(self::effects(&mut session).iter().any(|effect| matches!(effect, Effect::Draft(..))));
+}
+
+#[test]
+fn five_megabytes_are_opened_searched_and_drawn_by_the_screen() {
+    let (mut session, stream) = yaml();
+    let mut text = String::from("apiVersion: v1\ndata:\n");
+    let mut lines = 2_usize;
+    while text.len() < 5 * 1024 * 1024 {
+        use std::fmt::Write as _;
+        let _ = writeln!(text, "  key-{lines:07}: value");
+        lines += 1;
+    }
+    // And a line that is as long again.
+    text.push_str("  long: needle ");
+    text.push_str(&"x".repeat(5 * 1024 * 1024));
+    text.push('\n');
+    lines += 1;
+    tell(&mut session, stream, ObjectNews::Yaml(Box::new(Document::new(text, Vec::new()))));
+    session.keys("G");
+    let screen = session.screen(80, 24);
+    assert!(screen.contains(&format!("line {lines} of {lines}")) && screen.contains("long: needle xxx"), "{screen}");
+    session.keys("g/key-0100000<enter>");
+    let screen = session.screen(80, 24);
+    assert!(screen.contains("key-0100000: value") && screen.contains("1 of 1"), "{screen}");
+    session.keys("/needle<enter>");
+    assert!(session.screen(80, 24).contains("long: needle xxx"));
+    for _ in 0..50 {
+        session.keys("<right>");
+    }
+    assert!(session.screen(80, 24).contains("xxxxxxxxxx"));
 }
 
 #[test]

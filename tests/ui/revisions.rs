@@ -238,7 +238,7 @@ fn changes_are_found_one_after_the_other_and_round() {
     session.keys("n");
     assert!(line(&mut session).contains("ConfigMap/hello in default  gone"));
     session.keys("n");
-    assert!(line(&mut session).contains("connection refused"));
+    assert!(line(&mut session).contains("Deployment/hello in default  not known"));
     session.keys("n");
     assert!(line(&mut session).starts_with("-         image: nginx:1.29"), "round again");
     session.keys("NN");
@@ -332,4 +332,48 @@ fn five_megabytes_are_looked_through_without_waiting() {
     session.keys("u");
     session.keys("Gk");
     assert!(line(&mut session).contains("key199998"));
+}
+
+#[test]
+fn a_revision_is_compared_with_the_spec_as_it_is_now() {
+    let (mut session, _) = listed();
+    session.keys("jL");
+    let (_, asked) = asked(&mut session);
+    assert_eq!(asked, Some(Comparison::Live(app(), "helm-hello-v2".into())));
+    assert!(session.screen(120, 40).contains("helm-hello-v2 › spec now"));
+}
+
+#[test]
+fn both_sides_stand_beside_each_other_where_there_is_room() {
+    let (mut session, _) = listed();
+    session.keys("D");
+    let (stream, _) = asked(&mut session);
+    session.message(Message::Compared(stream, Ok(Box::new(of_two()))));
+    let unified = session.screen(120, 40);
+    session.keys("nb");
+    assert_snapshot!("diff-beside-120x40", session.screen(120, 40));
+    let narrow = session.screen(80, 24);
+    assert!(narrow.contains("too narrow to show both sides beside each other: b"), "{narrow}");
+    assert!(narrow.contains("- ") && narrow.contains("  →  + "), "{narrow}");
+    // The cursor stays with the change, there and back; copying takes the whole as ever.
+    session.keys("c");
+    assert!(
+        session.effects().iter().any(|effect| matches!(effect, Effect::Copy(_, text) if text.starts_with("# to foo")))
+    );
+    session.keys("bg");
+    assert_eq!(session.screen(120, 40), unified);
+}
+
+#[test]
+fn secrets_are_compared_only_when_asked_for() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":diff helm-hello<enter>");
+    let (_, first) = asked(&mut session);
+    assert_eq!(first, Some(Comparison::Drift(app(), false)));
+    session.keys("r");
+    let (_, second) = asked(&mut session);
+    assert_eq!(second, Some(Comparison::Drift(app(), true)));
+    session.keys("r");
+    assert!(session.screen(120, 40).contains("the content of Secrets is compared already"));
 }

@@ -47,6 +47,8 @@ pub struct ActDialog {
     pub along: Vec<String>,
     /// What was read of the object; why it could not be.
     pub prepared: Option<Result<Box<Prepared>, Text>>,
+    /// How many pods were asked for before the dialog opened.
+    pub asked: Option<i64>,
     /// The number of pods, as typed.
     pub number: LineEdit,
     /// Where the focus is.
@@ -66,6 +68,7 @@ impl ActDialog {
             verb,
             along,
             prepared: None,
+            asked: None,
             number: LineEdit::default(),
             focus: Focus::Cancel,
             refusal: None,
@@ -80,7 +83,7 @@ impl ActDialog {
             return false;
         }
         if let Ok(Prepared { replicas: Some(replicas), .. }) = prepared.as_deref().map_err(drop) {
-            self.number.set(&replicas.to_string());
+            self.number.set(&self.asked.unwrap_or(*replicas).to_string());
         }
         self.prepared = Some(prepared);
         self.guard.reset();
@@ -128,9 +131,15 @@ impl ActDialog {
             (Verb::Scale, Keeper::Flux(release)) => {
                 format!("{release} made it, and puts its own number back with its next upgrade or correction of drift")
             }
-            (Verb::Scale, Keeper::KubeVela(app)) => format!(
-                "KubeVela keeps it as {app} says: the number is put back within minutes, unless the application leaves it open"
-            ),
+            (Verb::Scale, Keeper::KubeVela(app)) => match self.read()?.states_replicas {
+                Some(true) => format!("KubeVela keeps it as {app} says: the number is put back within minutes"),
+                Some(false) => {
+                    format!("KubeVela keeps it as {app} says, which leaves the number of pods open: it stays")
+                }
+                None => format!(
+                    "KubeVela keeps it as {app} says: the number is put back within minutes, unless the application leaves it open"
+                ),
+            },
             (Verb::Delete, Keeper::Owner(owner)) => format!("{owner} makes another in its place"),
             (Verb::Delete, Keeper::Flux(release)) => {
                 format!("{release} made it, and makes it again with its next upgrade or correction of drift")

@@ -1,13 +1,13 @@
 //! Shall a waiting step be resumed? The dialog names the hub, the object, what starts and where, and takes a yes only
 //! from a person who has seen it.
 //!
-//! Guards: no confirmation before the frame that shows the dialog has been written and 300 ms have passed; keys that
-//! came with the opening one are dropped and said; a `y` in a burst of more than three keys within 20 ms is a paste
+//! The guard's rules: no confirmation before the frame that shows the dialog has been written and 300 ms have passed; keys
+//! that came with the opening one are dropped and said; a `y` in a burst of more than three keys within 20 ms is a paste
 //! (tmux pastes without brackets by default), and whether a `y` begins one is known only 20 ms later, so it is held.
 
 use crossterm::event::KeyCode;
-use jiff::{SignedDuration, Timestamp};
 
+use super::guard::Guard;
 use crate::{
     app::{
         burst::Burst,
@@ -24,9 +24,6 @@ use crate::{
         key::{AppKey, ClusterId, Text},
     },
 };
-
-/// Time to read, from the frame's being written to the first confirmation that counts.
-pub const READING_TIME: SignedDuration = SignedDuration::from_millis(300);
 
 /// Where the focus is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +49,12 @@ pub struct ApproveDialog {
     pub focus: Focus,
     /// The application's name as typed, where it must be.
     pub name: LineEdit,
-    /// Keys that were dropped since they came before the dialog could be read.
-    pub dropped: u32,
-    /// Why the last confirmation was not taken.
-    pub refusal: Option<&'static str>,
     /// Why nothing can be confirmed any more.
     pub moved: Option<String>,
-    /// When the frame that shows it was written.
-    written_at: Option<Timestamp>,
-    /// A confirmation that waits to be told from a paste.
-    held: Option<Timestamp>,
+    /// Why it may not be confirmed: the permission that is missing.
+    pub barred: Option<String>,
+    /// When confirmations count.
+    pub guard: Guard,
 }
 
 impl ApproveDialog {
@@ -79,11 +72,9 @@ impl ApproveDialog {
             approval,
             focus: Focus::Cancel,
             name: LineEdit::default(),
-            dropped: 0,
-            refusal: None,
             moved: None,
-            written_at: None,
-            held: None,
+            barred: None,
+            guard: Guard::default(),
         })
     }
 
@@ -110,20 +101,20 @@ impl ApproveDialog {
         self.approval.clusters.iter().any(|cluster| matches!(world.link(cluster), Some(LinkState::Unreachable { .. })))
     }
 
-    /// Whether a confirmation counts by now.
-    pub fn is_armed(&self, now: Timestamp) -> bool {
-        self.written_at.is_some_and(|at| now.duration_since(at) >= READING_TIME)
-    }
-
-    /// The frame has been written.
-    pub fn on_written(&mut self, at: Timestamp) {
-        self.written_at.get_or_insert(at);
-    }
-
     /// A paste never confirms, and fills in no name.
     pub fn on_paste(&mut self) {
-        self.refusal = Some("a paste is not taken here: type it");
-        self.held = None;
+        self.guard.on_paste();
+        self.guard.refusal = Some("a paste is not taken here: type it");
+    }
+
+    /// It is not permitted: nothing can be confirmed.
+    pub fn bar(&mut self, reason: String) {
+        self.barred = Some(reason);
+    }
+
+    /// Whether something stands in the way of confirming for good.
+    pub fn is_over(&self) -> bool {
+        self.moved.is_some() || self.barred.is_some()
     }
 
     /// Obeys a key.
@@ -133,8 +124,7 @@ impl ApproveDialog {
         if leaves {
             return Reaction::wish(Wish::Close);
         }
-        if !self.is_armed(press.time) {
-            self.dropped += 1;
+        if self.guard.drops(press.time) {
             return Reaction::taken();
         }
         if self.needs_name(world)
@@ -150,25 +140,20 @@ impl ApproveDialog {
             (Focus::Cancel | Focus::Approve, KeyCode::Left | KeyCode::Right) => {
                 self.focus = self.next_focus(world, key.code == KeyCode::Right);
             }
-            (Focus::Approve | Focus::Name, KeyCode::Enter) => self.hold(press.time),
+            (Focus::Approve | Focus::Name, KeyCode::Enter) => self.guard.hold(press.time),
             (Focus::Name, _) => {
-                self.refusal = None;
+                self.guard.refusal = None;
                 if self.name.on_key(key) && press.burst.holds(press.time) {
                     self.name.set("");
-                    self.refusal = Some("keys came too fast for a person: type the name");
+                    self.guard.refusal = Some("keys came too fast for a person: type the name");
                 }
             }
             (Focus::Cancel, KeyCode::Enter) | (_, KeyCode::Char('n' | 'q')) => return Reaction::wish(Wish::Close),
-            (_, KeyCode::Char('y')) => self.hold(press.time),
+            (_, KeyCode::Char('y')) => self.guard.hold(press.time),
             _ => {}
         }
         // A paste that holds the `y`, and more behind it, is known by the key that makes it one.
         self.on_change(world, press.burst)
-    }
-
-    fn hold(&mut self, time: Timestamp) {
-        self.refusal = None;
-        self.held.get_or_insert(time);
     }
 
     fn next_focus(&self, world: &World, forward: bool) -> Focus {
@@ -185,18 +170,11 @@ impl ApproveDialog {
     /// Looks again: has the row on screen changed; is the held confirmation a person's?
     pub fn on_change(&mut self, world: &World, burst: &Burst) -> Reaction {
         self.look_again(world);
-        let Some(time) = self.held else { return Reaction::taken() };
-        if burst.holds(time) {
-            self.held = None;
-            self.refusal = Some("that came too fast for a person, like a paste: press y again");
+        if !self.guard.confirms(world.now, burst) {
             return Reaction::taken();
         }
-        if world.now < Burst::known_at(time) {
-            return Reaction::taken();
-        }
-        self.held = None;
         if let Some(refusal) = self.why_not(world) {
-            self.refusal = Some(refusal);
+            self.guard.refusal = Some(refusal);
             return Reaction::taken();
         }
         Reaction {
@@ -208,6 +186,9 @@ impl ApproveDialog {
     fn why_not(&self, world: &World) -> Option<&'static str> {
         if self.moved.is_some() {
             return Some("nothing is written: what was asked for is not so any more");
+        }
+        if self.barred.is_some() {
+            return Some("nothing is written: it is not permitted");
         }
         if self.needs_name(world) && self.name.text().trim() != &*self.approval.app.name {
             return Some("a cluster that follows does not answer: type the application's name to approve all the same");
@@ -243,11 +224,5 @@ impl ApproveDialog {
                     Some(format!("{what} does not wait any more: someone was faster, or it went on by itself"));
             }
         }
-    }
-
-    /// When time alone changes something: the dialog becomes ready, or a held key is known to be a person's.
-    pub fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
-        let ready = self.written_at.and_then(|at| at.checked_add(READING_TIME).ok()).filter(|at| *at > now);
-        ready.into_iter().chain(self.held.map(Burst::known_at)).min()
     }
 }

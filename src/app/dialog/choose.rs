@@ -4,6 +4,7 @@ use crossterm::event::KeyCode;
 
 use crate::{
     app::{
+        command::With,
         dialog::Press,
         filter::{Filter, Haystack, Tester},
         keymap::{Action, Key},
@@ -39,6 +40,8 @@ pub enum Choice {
     Gate(AppKey, Option<Text>),
     /// Something to be done to an object.
     Act(Verb, ResourceKey),
+    /// One of several objects of a name, for a command.
+    With(With, ResourceKey),
     /// What a key of the page does.
     Do(Action),
     /// What may not be done: why.
@@ -54,6 +57,7 @@ impl Choice {
             Self::Shell(pod, container) => Wish::Shell(pod, container),
             Self::Draft(key, content, kept) => Wish::Draft(key, content, kept),
             Self::Act(verb, key) => Wish::Act(verb, key),
+            Self::With(with, key) => Wish::With(with, key),
             Self::Do(action) => Wish::Do(action),
             Self::Barred(reason) => Wish::Say(Level::Bad, reason),
             Self::Gate(app, step) => Wish::Approve(app, Some(step.unwrap_or_default())),

@@ -4,10 +4,12 @@
 //! that came with the opening one are dropped and counted; a confirmation in a burst of keys is a paste, which is known
 //! only a moment later: it is held until then.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::approve::READING_TIME;
 use crate::app::burst::Burst;
+
+/// Time to read, from the frame's being written to the first confirmation that counts.
+pub const READING_TIME: SignedDuration = SignedDuration::from_millis(300);
 
 /// The state of the guard.
 #[derive(Clone, Debug, Default)]

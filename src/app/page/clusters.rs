@@ -189,7 +189,7 @@ pub fn on_action(table: &mut Table<ClusterRows>, action: Action, _world: &World)
     }
     let Some(key) = table.selected().cloned() else { return Reaction::ignored() };
     Reaction::wish(match action {
-        Action::Enter => Wish::Open(Box::new(Page::Pods(Table::new(PodRows { app: None, cluster: Some(key) })))),
+        Action::Enter => Wish::Open(Box::new(Page::Pods(Table::new(PodRows::new(None, Some(key)))))),
         Action::Why => Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(Subject::Cluster(key)))))),
         Action::Copy => Wish::Copy(key.to_string()),
         _ => return Reaction::ignored(),

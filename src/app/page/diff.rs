@@ -12,7 +12,7 @@ use crate::{
         keymap::Action,
         message::StreamId,
         notice::Level,
-        page::{Reaction, Wish},
+        page::{Page, Reaction, Wish},
         world::World,
     },
     model::{
@@ -32,10 +32,14 @@ pub enum Row {
     Note(usize),
     /// A section's heading.
     Section(usize),
+    /// Why a section could not be compared.
+    Reason(usize),
     /// What was left out of a section's comparison.
     Ignored(usize, usize),
     /// A line of a section.
     Line(usize, usize),
+    /// A line that is gone beside one that came, where both sides are shown beside each other; one of them may be missing.
+    Pair(usize, Option<usize>, Option<usize>),
     /// Unchanged lines of a section that are hidden: from the first to before the last.
     Fold(usize, usize, usize),
 }
@@ -63,6 +67,7 @@ pub struct DiffPage {
     opened: HashSet<(Text, usize)>,
     shows_all: bool,
     shows_ignored: bool,
+    beside: bool,
     dirty: bool,
 }
 
@@ -85,6 +90,7 @@ impl DiffPage {
             opened: HashSet::new(),
             shows_all: false,
             shows_ignored: false,
+            beside: false,
             dirty: false,
         }
     }
@@ -145,9 +151,12 @@ impl DiffPage {
 
     fn section_at_cursor(&self) -> Option<&Section> {
         match self.rows.get(self.at)? {
-            Row::Section(section) | Row::Line(section, _) | Row::Ignored(section, _) | Row::Fold(section, ..) => {
-                self.report()?.sections.get(*section)
-            }
+            Row::Section(section)
+            | Row::Line(section, _)
+            | Row::Pair(section, ..)
+            | Row::Reason(section)
+            | Row::Ignored(section, _)
+            | Row::Fold(section, ..) => self.report()?.sections.get(*section),
             Row::Note(_) => None,
         }
     }
@@ -208,6 +217,9 @@ impl DiffPage {
                 rows.extend(found);
             }
         }
+        if self.beside {
+            rows = paired(report, &rows);
+        }
         let wanted = self.wanted.take().and_then(|object| {
             let at = report.sections.iter().position(|section| section.object.as_ref() == Some(&object))?;
             rows.iter().position(|row| *row == Row::Section(at))
@@ -221,6 +233,9 @@ impl DiffPage {
 
     fn section(&self, at: usize, section: &Section, rows: &mut Vec<Row>) {
         rows.push(Row::Section(at));
+        if matches!(section.verdict, Verdict::Unknown(_)) {
+            rows.push(Row::Reason(at));
+        }
         if self.shows_ignored {
             rows.extend((0..section.ignored.len()).map(|one| Row::Ignored(at, one)));
         }
@@ -273,6 +288,11 @@ impl DiffPage {
                 self.dirty = true;
             }
             Action::Ignored => return self.turn_ignored(),
+            Action::Beside => {
+                self.beside = !self.beside;
+                self.dirty = true;
+            }
+            Action::Reveal => return self.ask_secrets(),
             Action::Enter => self.turn(),
             Action::Copy => return self.copy(),
             _ => return Reaction::ignored(),
@@ -294,7 +314,11 @@ impl DiffPage {
                     self.opened.insert((heading, from));
                 }
             }
-            Row::Section(section) | Row::Line(section, _) | Row::Ignored(section, _) => {
+            Row::Section(section)
+            | Row::Reason(section)
+            | Row::Line(section, _)
+            | Row::Pair(section, ..)
+            | Row::Ignored(section, _) => {
                 let Some(heading) = heading(section) else { return };
                 if !self.turned.remove(&heading) {
                     self.turned.insert(heading);
@@ -307,6 +331,26 @@ impl DiffPage {
             Row::Note(_) => {}
         }
         self.dirty = true;
+    }
+
+    /// Whether both sides are to be shown beside each other.
+    pub fn is_beside(&self) -> bool {
+        self.beside
+    }
+
+    /// The content of Secrets is to be compared too.
+    fn ask_secrets(&self) -> Reaction {
+        match &self.asked {
+            Comparison::Drift(_, true) => {
+                Reaction::wish(Wish::Say(Level::Info, "the content of Secrets is compared already".to_owned()))
+            }
+            Comparison::Drift(app, false) => {
+                let page = Self::new(Comparison::Drift(app.clone(), true)).on_object(self.object().cloned());
+                let page = Self { beside: self.beside, shows_ignored: self.shows_ignored, ..page };
+                Reaction::wish(Wish::Replace(Box::new(Page::Diff(Box::new(page)))))
+            }
+            _ => Reaction::wish(Wish::Say(Level::Info, "no Secrets are compared here".to_owned())),
+        }
     }
 
     fn turn_ignored(&mut self) -> Reaction {
@@ -345,6 +389,7 @@ impl DiffPage {
                 .get(*section)
                 .and_then(|section| section.lines.get(*line))
                 .is_some_and(|line| line.side != Side::Both),
+            Row::Pair(..) => true,
             _ => false,
         };
         match row {
@@ -353,7 +398,7 @@ impl DiffPage {
                 let one = matches!(section.verdict, Verdict::Gone | Verdict::New | Verdict::Unknown(_));
                 one || (section.verdict.is_difference() && !self.is_open(section))
             }),
-            Row::Line(section, _) => {
+            Row::Line(section, _) | Row::Pair(section, ..) => {
                 let whole = report
                     .sections
                     .get(*section)
@@ -374,18 +419,58 @@ impl DiffPage {
     }
 }
 
+/// The rows with lines that are gone beside those that came in their place.
+fn paired(report: &Report, rows: &[Row]) -> Vec<Row> {
+    let side = |row: &Row| match row {
+        Row::Line(section, line) => {
+            let line = report.sections.get(*section).and_then(|section| section.lines.get(*line));
+            line.map(|line| line.side).filter(|side| *side != Side::Both)
+        }
+        _ => None,
+    };
+    let mut paired = Vec::with_capacity(rows.len());
+    let mut rest = rows;
+    while let Some((first, others)) = rest.split_first() {
+        let Row::Line(section, _) = *first else {
+            paired.push(*first);
+            rest = others;
+            continue;
+        };
+        let run = |rows: &[Row], wanted: Side| -> Vec<usize> {
+            let lines = rows.iter().map_while(|row| match row {
+                Row::Line(own, line) if *own == section && side(row) == Some(wanted) => Some(*line),
+                _ => None,
+            });
+            lines.collect()
+        };
+        let before = run(rest, Side::Before);
+        let after = run(rest.get(before.len()..).unwrap_or_default(), Side::After);
+        if before.is_empty() && after.is_empty() {
+            paired.push(*first);
+            rest = others;
+            continue;
+        }
+        let most = before.len().max(after.len());
+        paired.extend((0..most).map(|at| Row::Pair(section, before.get(at).copied(), after.get(at).copied())));
+        rest = rest.get(before.len() + after.len()..).unwrap_or_default();
+    }
+    paired
+}
+
 /// Where a row is now; a line that is hidden now: the fold that hides it, or its section.
 fn place_of(rows: &[Row], wanted: Row) -> Option<usize> {
     let same = rows.iter().position(|row| *row == wanted);
     same.or_else(|| {
         let (section, line) = match wanted {
             Row::Line(section, line) | Row::Fold(section, line, _) => (section, line),
-            Row::Ignored(section, _) => (section, usize::MAX),
+            Row::Pair(section, before, after) => (section, before.or(after).unwrap_or_default()),
+            Row::Ignored(section, _) | Row::Reason(section) => (section, usize::MAX),
             Row::Note(_) | Row::Section(_) => return None,
         };
         let holds = |row: &Row| match row {
             Row::Fold(own, from, to) => *own == section && (*from..*to).contains(&line),
             Row::Line(own, at) => *own == section && *at == line,
+            Row::Pair(own, before, after) => *own == section && [*before, *after].contains(&Some(line)),
             _ => false,
         };
         rows.iter().position(holds).or_else(|| rows.iter().position(|row| *row == Row::Section(section)))

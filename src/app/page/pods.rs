@@ -1,12 +1,14 @@
 //! The pods of all applications, in every cluster.
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
 
 use crate::{
     app::{
         keymap::Action,
         page::{Page, Reaction, Wish, clusters::others_unknown, why::WhyPage},
-        table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
+        table::{self, Column, Part, Rows, SortKey, Table, Tone},
         usage,
         world::World,
     },
@@ -25,6 +27,8 @@ pub struct PodRows {
     pub app: Option<AppKey>,
     /// Only those in one cluster.
     pub cluster: Option<ClusterId>,
+    /// Whether all of them were in one namespace, as listed last.
+    one_namespace: Cell<bool>,
 }
 
 const CLUSTER: usize = 0;
@@ -39,22 +43,35 @@ const CPU: usize = 8;
 const MEM: usize = 9;
 const NODE: usize = 10;
 
-const COLUMNS: &[Column] = &[
-    Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 8, drop: 2 },
-    Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 16, drop: 12 },
-    Column { title: "APP", min: 8, max: 24, right: false, narrow: 17, drop: 14 },
-    Column { title: "COMPONENT", min: 9, max: 24, right: false, narrow: 18, drop: 20 },
-    Column { title: "NAME", min: 18, max: 60, right: false, narrow: 3, drop: 0 },
-    Column { title: "READY", min: 5, max: 7, right: true, narrow: 0, drop: 4 },
-    Column { title: "STATUS", min: 12, max: 40, right: false, narrow: 1, drop: 0 },
-    Column { title: "RESTARTS", min: 8, max: 8, right: true, narrow: 0, drop: 10 },
-    Column { title: "CPU", min: 5, max: 18, right: true, narrow: 15, drop: 13 },
-    Column { title: "MEM", min: 6, max: 20, right: true, narrow: 14, drop: 13 },
-    Column { title: "NODE", min: 8, max: 30, right: false, narrow: 19, drop: 22 },
-    Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 6 },
-];
+const COLUMNS: &[Column] = &columns(12);
+
+/// The same where all pods are in one namespace: what they use is worth more than its name, over and over.
+const COLUMNS_OF_ONE: &[Column] = &columns(15);
+
+/// The columns; `namespace` is when the namespace's goes.
+const fn columns(namespace: u8) -> [Column; 12] {
+    [
+        Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 8, drop: 2 },
+        Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 16, drop: namespace },
+        Column { title: "APP", min: 8, max: 24, right: false, narrow: 17, drop: 14 },
+        Column { title: "COMPONENT", min: 9, max: 24, right: false, narrow: 18, drop: 20 },
+        Column { title: "NAME", min: 18, max: 60, right: false, narrow: 3, drop: 0 },
+        Column { title: "READY", min: 5, max: 7, right: true, narrow: 0, drop: 4 },
+        Column { title: "STATUS", min: 12, max: 40, right: false, narrow: 1, drop: 0 },
+        Column { title: "RESTARTS", min: 8, max: 8, right: true, narrow: 0, drop: 10 },
+        Column { title: "CPU", min: 5, max: 18, right: true, narrow: 15, drop: 13 },
+        Column { title: "MEM", min: 6, max: 20, right: true, narrow: 14, drop: 13 },
+        Column { title: "NODE", min: 8, max: 30, right: false, narrow: 19, drop: 22 },
+        Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 6 },
+    ]
+}
 
 impl PodRows {
+    /// The pods of one application, in one cluster; `None`: of all.
+    pub fn new(app: Option<AppKey>, cluster: Option<ClusterId>) -> Self {
+        Self { app, cluster, one_namespace: Cell::new(false) }
+    }
+
     fn pod<'a>(world: &'a World, key: &PodKey) -> Option<&'a Pod> {
         world.store.pod(key)
     }
@@ -64,24 +81,30 @@ impl Rows for PodRows {
     type Key = PodKey;
 
     fn columns(&self) -> &'static [Column] {
-        COLUMNS
+        if self.one_namespace.get() { COLUMNS_OF_ONE } else { COLUMNS }
     }
 
     fn keys(&self, world: &World) -> Vec<PodKey> {
         let of_cluster = |pod: &&Pod| self.cluster.as_ref().is_none_or(|cluster| pod.key.cluster == *cluster);
-        if let Some(app) = &self.app {
-            return world.store.pods_of(app).filter(of_cluster).map(|pod| pod.key.clone()).collect();
-        }
-        let pods = world.store.pods().filter(|pod| world.shows_pod(pod)).filter(of_cluster);
-        pods.map(|pod| pod.key.clone()).collect()
+        let keys: Vec<PodKey> = match &self.app {
+            Some(app) => world.store.pods_of(app).filter(of_cluster).map(|pod| pod.key.clone()).collect(),
+            None => {
+                let pods = world.store.pods().filter(|pod| world.shows_pod(pod)).filter(of_cluster);
+                pods.map(|pod| pod.key.clone()).collect()
+            }
+        };
+        let mut namespaces = keys.iter().map(|key| &key.namespace);
+        let first = namespaces.next();
+        self.one_namespace.set(namespaces.all(|namespace| Some(namespace) == first));
+        keys
     }
 
     fn keys_revision(&self, world: &World) -> u64 {
         world.store.keys_revision()
     }
 
-    fn cell(&self, world: &World, key: &PodKey, column: usize) -> Cell {
-        let Some(pod) = Self::pod(world, key) else { return Cell::new() };
+    fn cell(&self, world: &World, key: &PodKey, column: usize) -> table::Cell {
+        let Some(pod) = Self::pod(world, key) else { return table::Cell::new() };
         match column {
             CLUSTER => vec![Part::plain(key.cluster.as_str())],
             NAMESPACE => vec![Part::dim(&*key.namespace)],
@@ -98,7 +121,7 @@ impl Rows for PodRows {
         }
     }
 
-    fn narrow_cell(&self, world: &World, key: &PodKey, column: usize) -> Cell {
+    fn narrow_cell(&self, world: &World, key: &PodKey, column: usize) -> table::Cell {
         match column {
             CPU => usage::cpu(world, key, true),
             MEM => usage::memory(world, key, true),
@@ -165,7 +188,7 @@ impl Rows for PodRows {
 }
 
 /// A pod's STATUS behind its mark; of a cluster that does not answer: with how old it is.
-pub fn status(world: &World, pod: &Pod) -> Cell {
+pub fn status(world: &World, pod: &Pod) -> table::Cell {
     let stale = world.stale_since(&pod.key.cluster).is_some();
     let mut cell = vec![Part::Mark(if stale { Health::Unknown } else { pod.health }), Part::plain(" ")];
     cell.extend(status_words(world, pod));
@@ -173,7 +196,7 @@ pub fn status(world: &World, pod: &Pod) -> Cell {
 }
 
 /// The same without the mark.
-pub fn status_words(world: &World, pod: &Pod) -> Cell {
+pub fn status_words(world: &World, pod: &Pod) -> table::Cell {
     if let Some(since) = world.stale_since(&pod.key.cluster) {
         return vec![Part::dim(format!("{} stale ", pod.status)), Part::Ago(Some(since), Tone::Dim)];
     }

@@ -142,11 +142,15 @@ impl Rows for RevisionRows {
         (!message.is_empty()).then(|| message.to_string())
     }
 
-    fn empty(&self, _world: &World) -> String {
-        match (&self.failed, &self.revisions) {
-            (Some(reason), _) => reason.to_string(),
-            (None, None) => format!("looking up the revisions of {}", self.app),
-            (None, Some(_)) => format!("{} has no revisions: KubeVela has not come to it yet", self.app),
+    fn empty(&self, world: &World) -> String {
+        let current = world.app(&self.app).and_then(|app| app.revision.as_deref());
+        match (&self.failed, &self.revisions, current) {
+            (Some(reason), ..) => reason.to_string(),
+            (None, None, _) => format!("looking up the revisions of {}", self.app),
+            (None, Some(_), None) => format!("{} has no revisions: KubeVela has not come to it yet", self.app),
+            (None, Some(_), Some(current)) => {
+                format!("{} is at revision {current}, but no revision of it is kept", self.app)
+            }
         }
     }
 }
@@ -202,6 +206,7 @@ pub fn on_action(table: &mut Table<RevisionRows>, action: Action, _world: &World
             Ok((first, second)) => open(Comparison::Revisions(app, first, second)),
             Err(why) => Wish::Say(Level::Info, why),
         }),
+        Action::Live => Reaction::wish(open(Comparison::Live(app, cursor))),
         Action::Copy => Reaction::wish(Wish::Copy(cursor.to_string())),
         _ => Reaction::ignored(),
     }

@@ -311,7 +311,7 @@ impl WhyPage {
                 if let Some(app) = self.subject.app() {
                     Page::Tree(Box::new(TreePage::new(app.clone()).at_object(key.clone())))
                 } else {
-                    let mut table = Table::new(PodRows { app: None, cluster: Some(key.cluster.clone()) });
+                    let mut table = Table::new(PodRows::new(None, Some(key.cluster.clone())));
                     table.settle(world);
                     key.as_pod().into_iter().for_each(|pod| table.select(pod));
                     Page::Pods(table)

@@ -2,7 +2,8 @@
 
 use crate::{
     app::{
-        App,
+        App, acting,
+        command::With,
         dialog::{
             Layer,
             choose::{Choice, Chooser, Row},
@@ -14,6 +15,7 @@ use crate::{
         page::{Page, object::ObjectPage},
     },
     model::{
+        acting::{Right, Verb},
         action::{Action, Outcome},
         edit::{DraftRequest, EditNews, Editing, Kept},
         key::{PodKey, Text},
@@ -25,11 +27,71 @@ use crate::{
 
 use super::bad;
 
+/// Rows of a chooser, at most: of a name that more objects have, more of it is to be typed.
+const ALIKE: usize = 200;
+
 /// Opens one side of the object under the cursor.
 pub(in crate::app) fn look_at(app: &mut App, face: Face) -> Vec<Effect> {
     match app.subject() {
-        Some(key) => app.open(Page::Object(Box::new(ObjectPage::new(key, face)))),
+        Some(key) => {
+            say_instead(app);
+            app.open(Page::Object(Box::new(ObjectPage::new(key, face))))
+        }
         None => bad(app, "nothing is under the cursor for that"),
+    }
+}
+
+/// Says it where what opens is not what the cursor is on.
+fn say_instead(app: &mut App) {
+    if let Some(text) = app.instead() {
+        app.say(Level::Info, &text);
+    }
+}
+
+/// Does something with the object that is named, else with the one under the cursor.
+pub(super) fn named(app: &mut App, with_it: With, object: Option<&str>) -> Vec<Effect> {
+    let Some(word) = object else {
+        if let (false, Some(text)) = (matches!(with_it, With::Yaml | With::Description), app.instead()) {
+            return bad(app, &text);
+        }
+        say_instead(app);
+        return match app.subject() {
+            Some(key) => with(app, with_it, key),
+            None => bad(app, "nothing is under the cursor for that: give a KIND/NAME"),
+        };
+    };
+    let mut found = app.find(word);
+    if with_it == With::Shell {
+        found.retain(|key| key.as_pod().is_some());
+    }
+    match found.len() {
+        0 => {
+            let what = if with_it == With::Shell { "pod" } else { "object" };
+            let more = if matches!(app.page(), Page::Tree(_)) { "" } else { "; the tree (t) knows all that it made" };
+            bad(app, &format!("no {what} \"{word}\" is known here{more}"))
+        }
+        1 => with(app, with_it, found.remove(0)),
+        _ => {
+            let rows = found.iter().take(ALIKE).map(|key| Row {
+                choice: Choice::With(with_it, key.clone()),
+                cells: vec![key.cluster.to_string(), key.namespace.to_string(), format!("{}/{}", key.kind, key.name)],
+            });
+            let chooser = Chooser::new(format!("which {word}?"), &["CLUSTER", "NAMESPACE", "OBJECT"], rows.collect());
+            app.push(Layer::Choose(Box::new(chooser)));
+            Vec::new()
+        }
+    }
+}
+
+/// Does something with an object.
+pub(super) fn with(app: &mut App, with_it: With, key: ResourceKey) -> Vec<Effect> {
+    match with_it {
+        With::Yaml => app.open(Page::Object(Box::new(ObjectPage::new(key, Face::Yaml)))),
+        With::Description => app.open(Page::Object(Box::new(ObjectPage::new(key, Face::Description)))),
+        With::Edit => edit_it(app, key),
+        With::Shell => shell_of(app, key),
+        With::Act(verb) => acting::act(app, verb, key, None),
+        With::Scale(replicas) => acting::act(app, Verb::Scale, key, replicas),
     }
 }
 
@@ -42,13 +104,25 @@ fn is_barred(app: &mut App) -> bool {
 
 /// Begins to edit the object under the cursor.
 pub(in crate::app) fn edit(app: &mut App) -> Vec<Effect> {
+    let Some(key) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
+    if let Some(text) = app.instead() {
+        // What would be written to is not what the cursor is on: that is to be asked for.
+        return bad(app, &text);
+    }
+    edit_it(app, key)
+}
+
+/// Begins to edit an object.
+fn edit_it(app: &mut App, key: ResourceKey) -> Vec<Effect> {
     if is_barred(app) {
         return Vec::new();
     }
-    let Some(key) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
-    let content = matches!(app.page(), Page::Object(page) if page.has_content());
+    let content = matches!(app.page(), Page::Object(page) if page.key == key && page.has_content());
     if key.is_secret() && !content {
         return bad(app, "a Secret is edited with its content, and that is not here: y, then r asks for it");
+    }
+    if let Some(refused) = acting::refused(app, &key, Right::Edit) {
+        return bad(app, &refused);
     }
     draft(app, key, content, Kept::Ask)
 }
@@ -85,6 +159,10 @@ pub(in crate::app) fn on_edit(app: &mut App, task: TaskId, news: EditNews) -> Ve
             let title = format!("there is a draft of {}/{} already", key.kind, key.name);
             app.push(Layer::Choose(Box::new(Chooser::new(title, &["DRAFT", "WHAT"], rows))));
         }
+        EditNews::Barred(key, needs) => {
+            app.say(Level::Bad, &acting::refusal(&key, &needs));
+            app.world.permissions.put(&key, Right::Edit, Err(needs), app.world.now);
+        }
         EditNews::Failed(why) => app.say(Level::Bad, &why),
         EditNews::Unchanged(key) => app.say(Level::Info, &format!("{key}: nothing changed")),
         EditNews::Broken(key, broken) => app.push(Layer::Edit(Box::new(EditDialog::broken(task, key, broken)))),
@@ -116,12 +194,34 @@ pub(super) fn write(app: &mut App, editing: Box<Editing>) -> Vec<Effect> {
 
 /// A shell in the pod under the cursor.
 pub(in crate::app) fn shell(app: &mut App) -> Vec<Effect> {
+    match app.subject() {
+        Some(key) => shell_of(app, key),
+        None => bad(app, "a shell needs a pod under the cursor"),
+    }
+}
+
+/// A shell in a pod, if it is one, once it is known to be permitted.
+pub(super) fn shell_of(app: &mut App, key: ResourceKey) -> Vec<Effect> {
     if is_barred(app) {
         return Vec::new();
     }
-    let Some(pod) = app.subject().and_then(|key| key.as_pod()) else {
+    if key.as_pod().is_none() {
         return bad(app, "a shell needs a pod under the cursor");
-    };
+    }
+    if let Some(refused) = acting::refused(app, &key, Right::Shell) {
+        return bad(app, &refused);
+    }
+    if app.world.permissions.get(&key, Right::Shell, app.world.now).is_some() {
+        return shell_in(app, &key);
+    }
+    let task = app.world.next_id();
+    app.reviewing = Some(task);
+    vec![Effect::Review(task, key, Right::Shell)]
+}
+
+/// A shell in a pod where it is permitted: asks in which container, where there are several.
+pub(in crate::app) fn shell_in(app: &mut App, key: &ResourceKey) -> Vec<Effect> {
+    let Some(pod) = key.as_pod() else { return Vec::new() };
     let containers: Vec<Text> = app
         .world
         .store

@@ -5,14 +5,15 @@ use futures::future::join_all;
 use http::Method;
 use jiff::Timestamp;
 use kube::Client;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Attempt, AuditSink, READ_BACK, READ_BACK_EVERY, READ_BACK_ONE, SENDS, field_manager, text, unrecorded};
+use super::{
+    Attempt, AuditSink, READ_BACK, READ_BACK_EVERY, READ_BACK_ONE, SENDS, field_manager, review, text, unrecorded,
+};
 use crate::{
     cluster::{
-        discovery::{Resolved, resolve},
+        discovery::resolve,
         error::{Class, Error},
         hub::Hub,
         project::{Meta, helm_release},
@@ -21,7 +22,8 @@ use crate::{
     model::{
         acting::{Deed, Keeper, ObjectWrite, Prepared, Verb},
         action::Outcome,
-        key::{AppKey, Text},
+        apply::LAST_APPLIED,
+        key::AppKey,
         resource::ResourceKey,
     },
 };
@@ -41,7 +43,8 @@ pub async fn prepare(hub: &Hub, key: &ResourceKey, verbs: &[Verb]) -> Result<Pre
     let place = resolve(&client, &key.group, &key.kind, deadline).await?;
     let path = place.object(&key.namespace, &key.name);
     let read = request::get_json::<Value>(&client, &path, deadline);
-    let reviews = join_all(verbs.iter().map(|verb| review(hub, &client, &place, key, *verb)));
+    let asked = verbs.iter().map(async |verb| (*verb, review::at(hub, &client, &place, key, *verb).await));
+    let reviews = join_all(asked);
     let (object, permitted) = tokio::join!(read, reviews);
     let object = object?;
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
@@ -54,12 +57,21 @@ pub async fn prepare(hub: &Hub, key: &ResourceKey, verbs: &[Verb]) -> Result<Pre
         deleting: !text(&object, "/metadata/deletionTimestamp").is_empty(),
         finalizers: finalizers.filter_map(Value::as_str).map(Into::into).collect(),
         keeper: keeper(key, &object),
+        states_replicas: states_replicas(&object),
         permitted,
     })
 }
 
 fn replicas(object: &Value) -> i64 {
     object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
+}
+
+/// Whether the manifest that KubeVela keeps on the object says how many pods there are; of what it leaves out KubeVela
+/// leaves what is there.
+fn states_replicas(object: &Value) -> Option<bool> {
+    let record = object["metadata"]["annotations"][LAST_APPLIED].as_str()?;
+    let manifest: Value = serde_json::from_str(record).ok()?;
+    manifest.is_object().then(|| manifest.pointer("/spec/replicas").is_some())
 }
 
 /// Who makes it again: its controller, else Flux, else KubeVela, as labels tell.
@@ -77,49 +89,6 @@ fn keeper(key: &ResourceKey, object: &Value) -> Option<Keeper> {
     let name = meta.label("app.oam.dev/name")?;
     let namespace = meta.label("app.oam.dev/namespace").unwrap_or(&key.namespace);
     Some(Keeper::KubeVela(AppKey { namespace: namespace.clone(), name: name.clone() }))
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Review {
-    status: ReviewStatus,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ReviewStatus {
-    allowed: bool,
-}
-
-/// Whether a verb is permitted. Where that cannot be asked it counts as permitted: the write itself is answered.
-async fn review(
-    hub: &Hub,
-    client: &Client,
-    place: &Resolved,
-    key: &ResourceKey,
-    verb: Verb,
-) -> (Verb, Result<(), Text>) {
-    let body = json!({
-        "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {
-            "namespace": &*key.namespace, "name": &*key.name, "verb": verb.api(),
-            "group": place.served.group, "resource": place.served.plural,
-        }},
-    });
-    let uri = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    let answer =
-        request::write(client, Method::POST, uri, JSON, body.to_string().into_bytes(), hub.request_timeout()).await;
-    let denied = answer.ok().and_then(|bytes| request::decode::<Review>(&bytes).ok().map(|review| review.status));
-    let dot = if key.group.is_empty() { "" } else { "." };
-    (
-        verb,
-        match denied {
-            Some(ReviewStatus { allowed: false }) => {
-                Err(format!("needs {} on {}{dot}{}", verb.api(), place.served.plural, key.group).into())
-            }
-            _ => Ok(()),
-        },
-    )
 }
 
 /// Performs the write.
@@ -315,6 +284,17 @@ mod tests {
             object["metadata"][name] = value.clone();
         }
         keeper(&key, &object)
+    }
+
+    #[test]
+    fn whether_the_number_is_kubevelas_is_read_from_its_record() {
+        let recorded = |record: &str| states_replicas(&json!({"metadata": {"annotations": {LAST_APPLIED: record}}}));
+        assert_eq!(recorded(r#"{"spec": {"replicas": 2}}"#), Some(true));
+        assert_eq!(recorded(r#"{"spec": {"template": {}}}"#), Some(false));
+        for odd in ["-", "skip", "", "{"] {
+            assert_eq!(recorded(odd), None, "{odd}");
+        }
+        assert_eq!(states_replicas(&json!({"metadata": {}})), None);
     }
 
     #[test]

@@ -229,12 +229,13 @@ fn workload(object: &Value) -> Vec<Section> {
     } else {
         let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
         let count = |name: &str| number(object, &format!("/status/{name}Replicas"));
-        let said = format!(
-            "{wanted} wanted, {} updated, {} ready, {} available",
-            count("updated"),
-            count("ready"),
-            count("available")
-        );
+        // A ReplicaSet has one revision: none of its pods is ever updated.
+        let updated = if text(object, "/kind") == "ReplicaSet" {
+            String::new()
+        } else {
+            format!("{} updated, ", count("updated"))
+        };
+        let said = format!("{wanted} wanted, {updated}{} ready, {} available", count("ready"), count("available"));
         lines.push(pair("replicas", value(&said)));
     }
     for strategy in ["/spec/strategy", "/spec/updateStrategy"].into_iter().filter_map(|pointer| object.pointer(pointer))

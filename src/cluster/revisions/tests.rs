@@ -40,6 +40,7 @@ fn rows_say_what_each_changed_and_how_it_ended() {
         "metadata": {"managedFields": [
             {"manager": "kubectl-edit", "time": "2026-07-15T10:01:58Z", "fieldsV1": {"f:spec": {}}},
             {"manager": "vela", "time": "2026-07-15T11:00:00Z", "subresource": "status", "fieldsV1": {"f:status": {}}},
+            {"manager": "long-before", "time": "2026-07-14T11:00:00Z", "fieldsV1": {"f:spec": {}}},
         ]},
         "status": {"latestRevision": {"name": "helm-hello-v2"}, "workflow": {
             "appRevision": "helm-hello-v2", "status": "suspending", "suspend": true,
@@ -128,4 +129,18 @@ fn definitions_are_named_and_kept_out_of_what_was_said() {
     let kept = Kept::of(revision);
     assert_eq!(kept.definitions, ["componentDefinitions: helm, webservice"]);
     assert!(kept.content.is_ok());
+}
+
+#[test]
+fn who_made_an_older_revision_is_told_as_long_as_managed_fields_know() {
+    let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let application = json!({"metadata": {"managedFields": [
+        {"manager": "kubectl", "time": "2026-07-15T10:00:00Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "argocd", "time": "2026-07-15T12:00:00Z", "fieldsV1": {"f:spec": {}}},
+    ]}});
+    assert_eq!(writer(&application, at("2026-07-15T10:00:01Z"), false).as_deref(), Some("kubectl"));
+    assert_eq!(writer(&application, at("2026-07-15T11:00:00Z"), false), None, "nobody wrote then");
+    assert_eq!(writer(&application, at("2026-07-15T09:59:59Z"), false), None, "written after it");
+    assert_eq!(writer(&application, at("2026-07-15T12:00:02Z"), true).as_deref(), Some("argocd"));
+    assert_eq!(writer(&application, None, true), None);
 }

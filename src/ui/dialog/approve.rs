@@ -56,7 +56,7 @@ pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, dialog: &ApproveDial
     let y = inner.bottom().checked_sub(1).filter(|y| *y >= inner.y)?;
     buttons(app, paint, dialog, x, y, room);
     // The name is typed on the last line above the buttons.
-    let typing = dialog.focus == Focus::Name && dialog.needs_name(&app.world) && dialog.moved.is_none();
+    let typing = dialog.focus == Focus::Name && dialog.needs_name(&app.world) && !dialog.is_over();
     let lead = NAMES + text::width(dialog.name.before());
     typing.then_some((x + (lead as u16).min(room), y.saturating_sub(1)))
 }
@@ -166,15 +166,19 @@ fn below(app: &App, paint: &mut Paint<'_>, dialog: &ApproveDialog, room: u16) ->
         say(paint, &format!("Not so any more: {moved}. Nothing can be confirmed; esc closes."), Role::Bad);
         return lines;
     }
+    if let Some(barred) = &dialog.barred {
+        say(paint, &format!("{barred}. Nothing can be confirmed; esc closes."), Role::Bad);
+        return lines;
+    }
     if dialog.waits_for_time() {
         say(paint, "It waits for a time: KubeVela suspends it again when it is resumed before.", Role::Bad);
     }
-    if dialog.dropped > 0 {
-        let (keys, came) = if dialog.dropped == 1 { ("key", "it") } else { ("keys", "they") };
-        let text = format!("{} {keys} dropped: {came} came before this could be read.", dialog.dropped);
+    if dialog.guard.dropped > 0 {
+        let (keys, came) = if dialog.guard.dropped == 1 { ("key", "it") } else { ("keys", "they") };
+        let text = format!("{} {keys} dropped: {came} came before this could be read.", dialog.guard.dropped);
         say(paint, &text, Role::Accent);
     }
-    if let Some(refusal) = dialog.refusal {
+    if let Some(refusal) = dialog.guard.refusal {
         say(paint, refusal, Role::Bad);
     }
     if dialog.needs_name(&app.world) {
@@ -195,10 +199,10 @@ fn buttons(app: &App, paint: &mut Paint<'_>, dialog: &ApproveDialog, x: u16, y: 
         paint.role(if dialog.focus == focus { Role::Cursor } else { role })
     };
     let cancel = ("[ Cancel ]".to_owned(), focused(paint, Focus::Cancel, Role::Text));
-    let ready = dialog.is_armed(app.world.now) && dialog.moved.is_none();
+    let ready = dialog.guard.is_armed(app.world.now) && !dialog.is_over();
     let typed = dialog.needs_name(&app.world);
     let label = if typed { "enter  Approve" } else { "y  Approve" };
-    let approve = match (dialog.moved.is_some(), ready) {
+    let approve = match (dialog.is_over(), ready) {
         (true, _) => (label.to_owned(), paint.role(Role::Barred)),
         (_, true) => (label.to_owned(), focused(paint, Focus::Approve, Role::Strong)),
         // Not yet: a moment to read.

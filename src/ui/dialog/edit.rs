@@ -44,9 +44,13 @@ pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, dialog: &EditDialog,
     if let Stage::Broken(broken) = &dialog.stage {
         if let Some((line, column)) = broken.place {
             changes.push(vec![(format!("line {line}, column {column}:"), paint.role(Role::Dim))]);
-            let shown = text::clean(&broken.line, paint.ascii()).into_owned();
+            // Around the place: the line may be longer than the screen.
+            let column = usize::try_from(column).unwrap_or(1).max(1) - 1;
+            let from = if column < usize::from(room) / 2 { 0 } else { column - usize::from(room) / 2 };
+            let line: String = broken.line.chars().skip(from).take(usize::from(room)).collect();
+            let shown = text::clean(&line, paint.ascii()).into_owned();
             changes.push(vec![(shown, paint.role(Role::Text))]);
-            let before: String = broken.line.chars().take(usize::try_from(column).unwrap_or(1).max(1) - 1).collect();
+            let before: String = line.chars().take(column - from).collect();
             let indent = text::width(&text::clean(&before, paint.ascii()));
             changes.push(vec![(format!("{}^", " ".repeat(indent)), paint.role(Role::Bad))]);
         }
@@ -55,7 +59,12 @@ pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, dialog: &EditDialog,
         let places =
             if dialog.changes.len() == 1 { "1 place".to_owned() } else { format!("{} places", dialog.changes.len()) };
         pair(paint, room, &mut above, "changes", &places, Role::Text);
-        for change in &dialog.changes {
+        for (at, change) in dialog.changes.iter().enumerate() {
+            if changes.len() > MOST_LINES {
+                let more = format!("and {} more places", dialog.changes.len() - at);
+                changes.push(vec![(more, paint.role(Role::Dim))]);
+                break;
+            }
             self::change(paint, room, &mut changes, change, dialog.key.is_secret());
         }
         if let Some(then) = dialog.then() {
@@ -163,6 +172,9 @@ fn told(paint: &Paint<'_>, room: u16, lines: &mut Vec<Vec<Run>>, guard: &Guard) 
         wrapped(paint, room, lines, refusal, Role::Bad);
     }
 }
+
+/// Lines of changes that are shown, at most: they are made anew for each frame.
+const MOST_LINES: usize = 1000;
 
 /// One place, old before new. A Secret's values are not shown.
 fn change(paint: &Paint<'_>, room: u16, lines: &mut Vec<Vec<Run>>, change: &Change, secret: bool) {

@@ -1,13 +1,13 @@
 //! What differs: a line a row, marked and coloured; what is unchanged is folded, and the fold says where it stands.
 
-use ratatui::layout::Rect;
+use ratatui::{layout::Rect, style::Style};
 
 use crate::{
     app::{
         App,
         page::diff::{DiffPage, Row},
     },
-    model::diff::{Report, Section, Side, Verdict, trail},
+    model::diff::{Line, Report, Section, Side, Verdict, trail},
     ui::{
         paint::{Paint, Run},
         table::scroll,
@@ -27,7 +27,9 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &DiffPage, ar
         }
         return;
     };
-    let late = u16::from(page.failed().is_some()).min(area.height);
+    let beside = page.is_beside() && room >= BESIDE;
+    let narrow = page.is_beside() && !beside;
+    let late = u16::from(page.failed().is_some() || narrow).min(area.height);
     let height = usize::from(area.height - late);
     let offset = scroll(page.offset(), page.at(), height, page.rows().len());
     paint.viewports.offset = offset;
@@ -43,13 +45,69 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &DiffPage, ar
         if let Some(style) = over {
             paint.style(Rect::new(area.x, y, area.width, 1), style);
         }
-        let runs = runs(paint, page, report, *row);
-        paint.put(area.x + 1, y, room, &runs, over);
+        let section = match row {
+            Row::Line(section, _) | Row::Pair(section, ..) => report.sections.get(*section),
+            _ => None,
+        };
+        match section.filter(|section| beside && section.verdict != Verdict::Shown) {
+            Some(section) => both(paint, page, section, *row, (area.x + 1, y, room), over),
+            None => {
+                let runs = runs(paint, page, report, *row);
+                paint.put(area.x + 1, y, room, &runs, over);
+            }
+        }
     }
-    if let (Some(why), 1) = (page.failed(), late) {
+    let why = page.failed().map(|why| format!("not up to date: {why}"));
+    let why = why.or_else(|| narrow.then(|| "too narrow to show both sides beside each other: b".to_owned()));
+    if let (Some(why), 1) = (why, late) {
         let style = paint.role(Role::Accent);
-        paint.text(area.x + 1, area.bottom() - 1, room, &format!("not up to date: {why}"), style);
+        paint.text(area.x + 1, area.bottom() - 1, room, &why, style);
     }
+}
+
+/// Cells that both sides beside each other take, at least.
+const BESIDE: u16 = 100;
+
+/// Draws a row with what was on the left and what is on the right.
+fn both(
+    paint: &mut Paint<'_>,
+    page: &DiffPage,
+    section: &Section,
+    row: Row,
+    (x, y, room): (u16, u16, u16),
+    over: Option<Style>,
+) {
+    let half = room.saturating_sub(3) / 2;
+    let (before, after) = match row {
+        Row::Line(_, line) => match section.lines.get(line).map(|line| line.side) {
+            Some(Side::Before) => (Some(line), None),
+            Some(Side::After) => (None, Some(line)),
+            _ => (Some(line), Some(line)),
+        },
+        Row::Pair(_, before, after) => (before, after),
+        _ => (None, None),
+    };
+    let mut put = |x: u16, line: Option<usize>| {
+        if let Some(line) = line.and_then(|line| section.lines.get(line)) {
+            let run = line_run(paint, page, line);
+            paint.put(x, y, half, &[run], over);
+        }
+    };
+    put(x, before);
+    put(x + half + 3, after);
+    let style = over.unwrap_or(paint.role(Role::Dim));
+    let bar = if paint.ascii() { " | " } else { " │ " };
+    paint.put(x + half, y, 3, &[(bar.to_owned(), style)], None);
+}
+
+fn line_run(paint: &Paint<'_>, page: &DiffPage, line: &Line) -> Run {
+    let style = match line.side {
+        Side::Both => paint.role(Role::Text),
+        Side::Before => paint.role(Role::Bad),
+        Side::After => paint.role(Role::Good),
+    };
+    let text = text::clean(&line.text, paint.ascii()).into_owned();
+    (format!("{} {}", line.side.mark(), text::pan(&text, page.pan)), style)
 }
 
 fn runs(paint: &mut Paint<'_>, page: &DiffPage, report: &Report, row: Row) -> Vec<Run> {
@@ -62,6 +120,13 @@ fn runs(paint: &mut Paint<'_>, page: &DiffPage, report: &Report, row: Row) -> Ve
             vec![(note, paint.role(Role::Accent))]
         }
         Row::Section(at) => section(at).map(|section| heading(paint, page, section)).unwrap_or_default(),
+        Row::Reason(at) => {
+            let words = section(at).and_then(|section| match &section.verdict {
+                Verdict::Unknown(reason) => Some(clean(reason)),
+                _ => None,
+            });
+            vec![(format!("    {}", text::pan(&words.unwrap_or_default(), page.pan)), paint.role(Role::Bad))]
+        }
         Row::Ignored(at, one) => {
             let words = section(at).and_then(|section| section.ignored.get(one));
             let words = words.map(|it| clean(it)).unwrap_or_default();
@@ -77,13 +142,21 @@ fn runs(paint: &mut Paint<'_>, page: &DiffPage, report: &Report, row: Row) -> Ve
         }
         Row::Line(at, line) => {
             let Some(line) = section(at).and_then(|section| section.lines.get(line)) else { return Vec::new() };
-            let style = match line.side {
-                Side::Both => paint.role(Role::Text),
-                Side::Before => paint.role(Role::Bad),
-                Side::After => paint.role(Role::Good),
-            };
-            let text = clean(&line.text);
-            vec![(format!("{} {}", line.side.mark(), text::pan(&text, page.pan)), style)]
+            vec![line_run(paint, page, line)]
+        }
+        // Drawn as lines where both sides do not fit beside each other.
+        Row::Pair(at, before, after) => {
+            let line = |line: Option<usize>| section(at).and_then(|section| section.lines.get(line?));
+            let found = [line(before), line(after)];
+            let arrow = if ascii { "  ->  " } else { "  →  " };
+            let mut runs = Vec::new();
+            for line in found.into_iter().flatten() {
+                if !runs.is_empty() {
+                    runs.push((arrow.to_owned(), paint.role(Role::Dim)));
+                }
+                runs.push(line_run(paint, page, line));
+            }
+            runs
         }
     }
 }
@@ -111,7 +184,7 @@ fn heading(paint: &mut Paint<'_>, page: &DiffPage, section: &Section) -> Vec<Run
         Verdict::Differs(removed, added) => (format!("  -{removed} +{added}"), Role::Accent),
         Verdict::Gone => ("  gone".to_owned(), Role::Bad),
         Verdict::New => ("  new".to_owned(), Role::Good),
-        Verdict::Unknown(reason) => (format!("  not known: {}", text::clean(reason, ascii)), Role::Bad),
+        Verdict::Unknown(_) => ("  not known".to_owned(), Role::Bad),
     };
     runs.push((told, paint.role(role)));
     if !section.ignored.is_empty() {

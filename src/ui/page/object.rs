@@ -72,7 +72,8 @@ fn runs(paint: &mut Paint<'_>, page: &ObjectPage, shown: usize) -> Vec<Run> {
         Body::Yaml(document) => {
             let line = page.line(shown);
             let (shown, behind) = page.shown_line(document, line);
-            let pieces = yaml_line::pieces(&shown, document.is_text(line));
+            let shown = head(&shown, page.pan);
+            let pieces = yaml_line::pieces(shown, document.is_text(line));
             let mut runs: Vec<Run> = pieces
                 .into_iter()
                 .map(|(piece, role)| (text::clean(piece, paint.ascii()).into_owned(), paint.role(role)))
@@ -85,6 +86,15 @@ fn runs(paint: &mut Paint<'_>, page: &ObjectPage, shown: usize) -> Vec<Run> {
         }
         Body::Described(lines) => lines.get(shown).map(|cell| paint.runs(cell)).unwrap_or_default(),
     }
+}
+
+/// Bytes of a line that are looked at beyond those panned over: more than any screen shows.
+const LOOKED_AT: usize = 16 * 1024;
+
+/// The part of a line that can be on screen: one may be as long as the object.
+fn head(line: &str, pan: usize) -> &str {
+    let end = pan.saturating_mul(4).saturating_add(LOOKED_AT);
+    line.get(..line.floor_char_boundary(end)).unwrap_or(line)
 }
 
 /// Marks what was searched for.
