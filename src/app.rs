@@ -28,7 +28,7 @@ pub mod world;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::model::key::Text;
+use crate::model::{key::Text, resource::ResourceKey};
 
 use self::{
     burst::Burst,
@@ -111,8 +111,8 @@ pub struct App {
     viewports: Viewports,
     /// The edit under way, and whether a Secret's content was asked for.
     editing: Option<(message::TaskId, bool)>,
-    /// The question whether what was asked for last is permitted, until it is answered.
-    reviewing: Option<message::TaskId>,
+    /// The question whether what was asked for last is permitted, until it is answered, and what the cursor was on then.
+    reviewing: Option<(message::TaskId, Option<ResourceKey>)>,
     /// Whether a frame with the present layers has been drawn; only then can one have been written.
     layer_drawn: bool,
 }

@@ -278,12 +278,12 @@ pub(super) fn on_reviewed(
 ) -> Vec<Effect> {
     app.world.permissions.put(key, right, answer.clone(), app.world.now);
     match right {
-        Right::Shell if app.reviewing == Some(task) => {
-            app.reviewing = None;
+        Right::Shell => {
+            let Some((_, cursor)) = app.reviewing.take_if(|(asked, _)| *asked == task) else { return Vec::new() };
             match answer {
                 Err(needs) => app.say(Level::Bad, &refusal(key, &needs)),
                 // Whoever has gone on to something else is not torn out of it.
-                Ok(()) if !app.layers.is_empty() || app.prompt.is_some() || app.subject().as_ref() != Some(key) => {
+                Ok(()) if !app.layers.is_empty() || app.prompt.is_some() || app.subject() != cursor => {
                     app.say(Level::Info, &format!("a shell in {key} is permitted: s on it opens one"));
                 }
                 Ok(()) => return perform::object::shell_in(app, key),
@@ -300,7 +300,7 @@ pub(super) fn on_reviewed(
                 }
             }
         }
-        _ => {}
+        Right::Edit | Right::Do(_) => {}
     }
     Vec::new()
 }

@@ -98,7 +98,7 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
         }
         Wish::View(viewer, name, text) => return object::view(app, viewer, name, text),
         Wish::Act(verb, key) => return acting::act(app, verb, key, None),
-        Wish::With(with, key) => return object::with(app, with, key),
+        Wish::With(what, key) => return object::with(app, what, key),
         Wish::Do(action) => return input::act(app, action),
         Wish::WriteObject(write) => return acting::write(app, *write),
         Wish::Write(key, action) => {
@@ -182,7 +182,7 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             app.push(Layer::Help(HelpLayer::new(view)));
             Vec::new()
         }
-        Command::Object(with, object) => object::named(app, with, object.as_deref()),
+        Command::Object(what, object) => object::named(app, what, object.as_deref()),
         Command::Scale(object, number) => match number.as_deref().map(str::parse::<i64>) {
             Some(Ok(number)) if number >= 0 => object::named(app, With::Scale(Some(number)), object.as_deref()),
             None => object::named(app, With::Scale(None), object.as_deref()),

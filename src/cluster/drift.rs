@@ -145,6 +145,7 @@ fn unknown(key: &ResourceKey, reason: &str) -> Section {
 fn compared(root: &Root, manifest: &Value, live: Result<Option<Value>, Error>, secrets: bool) -> Section {
     let key = &root.key;
     let mut live = match live {
+        Ok(Some(live)) if !live.is_object() => return unknown(key, "the cluster answered with something else"),
         Ok(live) => live,
         Err(error) => return unknown(key, &error.message),
     };

@@ -445,6 +445,18 @@ fn a_shell_opens_in_a_pod_and_nowhere_else() {
 }
 
 #[test]
+fn a_shell_opens_by_name_from_wherever_one_is() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":shell query-7c9-x2<enter>");
+    let (task, key, right) = review(&mut session);
+    assert_eq!((&*key.name, right), ("query-7c9-x2", Right::Shell));
+    session.message(Message::Reviewed(task, key, right, Ok(())));
+    let effects = self::effects(&mut session);
+    assert!(matches!(&effects[..], [Effect::Lend(_, Loan::Shell(_))]), "{effects:?}");
+}
+
+#[test]
 fn a_shell_that_is_not_permitted_is_refused_before_the_screen_is_left() {
     let mut session = Session::estate();
     session.screen(120, 40);
@@ -514,10 +526,18 @@ fn five_megabytes_are_opened_searched_and_drawn_by_the_screen() {
     session.keys("G");
     let screen = session.screen(80, 24);
     assert!(screen.contains(&format!("line {lines} of {lines}")) && screen.contains("long: needle xxx"), "{screen}");
-    session.keys("g/key-0100000<enter>");
+    // Typed at once, as each letter is looked for in the whole.
+    let paste = |session: &mut Session, text: &str| {
+        session.message(Message::Input(crossterm::event::Event::Paste(text.to_owned()), session.now));
+    };
+    session.keys("g/");
+    paste(&mut session, "key-0100000");
+    session.keys("<enter>");
     let screen = session.screen(80, 24);
     assert!(screen.contains("key-0100000: value") && screen.contains("1 of 1"), "{screen}");
-    session.keys("/needle<enter>");
+    session.keys("<esc>g/");
+    paste(&mut session, "needle");
+    session.keys("<enter>");
     assert!(session.screen(80, 24).contains("long: needle xxx"));
     for _ in 0..50 {
         session.keys("<right>");

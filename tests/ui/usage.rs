@@ -5,6 +5,7 @@ use lateen::{
     app::{effect::Effect, message::Message},
     model::{
         delta::{Delta, Row},
+        health::Health,
         key::{ClusterId, PodKey, Text},
         usage::{Amounts, NoReading, Reading, Resources, Usage},
     },
@@ -69,6 +70,17 @@ fn use_stands_against_limits_and_requests_and_stands_out_near_the_limit() {
         }
         assert_snapshot!(format!("usage-{width}x{height}"), session.screen(width, height));
     }
+}
+
+#[test]
+fn the_namespace_gives_way_to_use_where_all_pods_are_in_one() {
+    let mut session = opened(80, 24);
+    let heading = |session: &mut Session| session.screen(80, 24).lines().nth(2).unwrap_or_default().to_owned();
+    let one = heading(&mut session);
+    assert!(one.contains(" CPU ") && one.contains(" MEM ") && !one.contains("NAMESPACE"), "{one}");
+    session.send(vec![pod(("search", "query"), "hello", ("foo", "search", "query-7c9-zz"), "Running", Health::Ok)]);
+    let several = heading(&mut session);
+    assert!(several.contains("NAMESPACE"), "{several}");
 }
 
 #[test]

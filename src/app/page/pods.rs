@@ -86,12 +86,11 @@ impl Rows for PodRows {
 
     fn keys(&self, world: &World) -> Vec<PodKey> {
         let of_cluster = |pod: &&Pod| self.cluster.as_ref().is_none_or(|cluster| pod.key.cluster == *cluster);
-        let keys: Vec<PodKey> = match &self.app {
-            Some(app) => world.store.pods_of(app).filter(of_cluster).map(|pod| pod.key.clone()).collect(),
-            None => {
-                let pods = world.store.pods().filter(|pod| world.shows_pod(pod)).filter(of_cluster);
-                pods.map(|pod| pod.key.clone()).collect()
-            }
+        let keys: Vec<PodKey> = if let Some(app) = &self.app {
+            world.store.pods_of(app).filter(of_cluster).map(|pod| pod.key.clone()).collect()
+        } else {
+            let pods = world.store.pods().filter(|pod| world.shows_pod(pod)).filter(of_cluster);
+            pods.map(|pod| pod.key.clone()).collect()
         };
         let mut namespaces = keys.iter().map(|key| &key.namespace);
         let first = namespaces.next();

@@ -215,7 +215,7 @@ pub(super) fn shell_of(app: &mut App, key: ResourceKey) -> Vec<Effect> {
         return shell_in(app, &key);
     }
     let task = app.world.next_id();
-    app.reviewing = Some(task);
+    app.reviewing = Some((task, app.subject()));
     vec![Effect::Review(task, key, Right::Shell)]
 }
 

@@ -81,6 +81,10 @@ fn a_secrets_content_is_not_told_where_only_metadata_was_fetched() {
     assert!(all.contains("-  token: (7 bytes)"), "nobody set that key: {all}");
     assert!(all.contains("+    a: c"), "{all}");
     assert_eq!(section.set_by, ["kubectl-edit".into()] as [Text; 1]);
+    for odd in [json!([1]), json!("x"), json!(7)] {
+        let section = compared(&root(&key("Secret")), &login(), Ok(Some(odd)), true);
+        assert!(matches!(section.verdict, Verdict::Unknown(_)), "{}", told(&section));
+    }
     // A server that does not tell managed fields tells no keys.
     let bare = json!({"metadata": {"name": "hello", "labels": {"a": "b"}}});
     let section = compared(&root(&key("Secret")), &login(), Ok(Some(bare)), false);

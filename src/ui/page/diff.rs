@@ -49,12 +49,11 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &DiffPage, ar
             Row::Line(section, _) | Row::Pair(section, ..) => report.sections.get(*section),
             _ => None,
         };
-        match section.filter(|section| beside && section.verdict != Verdict::Shown) {
-            Some(section) => both(paint, page, section, *row, (area.x + 1, y, room), over),
-            None => {
-                let runs = runs(paint, page, report, *row);
-                paint.put(area.x + 1, y, room, &runs, over);
-            }
+        if let Some(section) = section.filter(|section| beside && section.verdict != Verdict::Shown) {
+            both(paint, page, section, *row, (area.x + 1, y, room), over);
+        } else {
+            let runs = runs(paint, page, report, *row);
+            paint.put(area.x + 1, y, room, &runs, over);
         }
     }
     let why = page.failed().map(|why| format!("not up to date: {why}"));
