@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo bench --bench dashboard                   # all, some ten minutes
-//! cargo bench --bench dashboard -- real           # one ground alone: estate, tree, large, real
+//! cargo bench --bench dashboard -- real           # one ground alone: estate, tree, logs, large, real
 //! ```
 //!
 //! The dashboard runs in a terminal of 120×40 of its own and is measured from outside: what it writes and when, what
@@ -14,10 +14,11 @@
 #[path = "support/figures.rs"]
 mod figures;
 #[path = "support/ground.rs"]
-#[expect(dead_code, reason = "shared with the other benchmark, which also looks at the estate's process")]
 mod ground;
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/logs.rs"]
+mod logs;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/session.rs"]
@@ -73,6 +74,14 @@ fn main() -> Outcome<()> {
             "50",
         ])?;
         tree("one application: 2,000 objects in 20 clusters, 50 ms away", &ground, &runtime)?;
+    }
+    if chosen("logs") {
+        let ground = logs::ground(1000)?;
+        logs::read("logs: 1,000 lines/s of 50 pods in 10 clusters", &ground, &runtime, LONG_RUNS)?;
+        drop(ground);
+        let ground = logs::ground(100_000)?;
+        logs::read("logs: 100,000 lines/s of 50 pods in 10 clusters", &ground, &runtime, LONG_RUNS)?;
+        logs::shown("the dashboard with those on its screen", &ground, Duration::from_secs(20))?;
     }
     if chosen("large") {
         let ground = ground::estate(&["--clusters", "100", "--apps", "10000", "--pods", "200000"])?;

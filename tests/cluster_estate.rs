@@ -2,7 +2,7 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use lateen::{
     cluster::{
@@ -19,6 +19,7 @@ use lateen::{
         cluster::LinkState,
         forward::{ForwardState, TargetKind},
         key::{AppKey, ClusterId},
+        log::{LogEvent, LogRequest, LogTarget, Start},
         pod::Pod,
     },
     store::Store,
@@ -158,22 +159,23 @@ async fn one_delivery_from_waiting_to_approved_followed_and_forwarded() {
     assert!(welcomed["foo"].contains("Welcome to Your New Foo Cluster!"), "{welcomed:?}");
 
     let pod = pods.iter().find(|pod| pod.key.cluster.as_str() == "foo").unwrap();
-    let request = logs::StreamRequest {
-        pod: pod.key.clone(),
-        container: "".into(),
-        tail: Some(10),
-        previous: false,
-        follow: true,
-    };
-    let (events, mut come) = mpsc::channel(16);
-    let following = tokio::spawn(logs::follow(hub.member(&pod.key.cluster), request, events));
+    let request = LogRequest { start: Start::Tail(10), ..LogRequest::of_pods(vec![pod.key.clone()]) };
+    let queue = logs::Queue::new(1 << 20, logs::Overflow::Wait);
+    let (joins, joined) = mpsc::unbounded_channel();
+    joins.send(vec![LogTarget { pod: pod.key.clone(), uid: pod.uid.clone() }]).unwrap();
+    let clients = hub.clone();
+    let outlets = logs::Outlets::Shared(queue.clone());
+    let logs = logs::Session::new(Arc::new(move |cluster| clients.member(cluster)), request, 100, outlets);
+    let following = tokio::spawn(logs.run(joined, Vec::new()));
     estate.log("foo", &pod.key.namespace, &pod.key.name, "a line of its own").unwrap();
     let told = timeout(PATIENCE, async {
         loop {
-            if let logs::StreamEvent::Line(line) = come.recv().await.unwrap()
-                && line.text.contains("a line of its own")
-            {
-                return;
+            for event in queue.take(usize::MAX).await.unwrap() {
+                if let LogEvent::Lines(_, lines) = event
+                    && lines.iter().any(|line| line.text.contains("a line of its own"))
+                {
+                    return;
+                }
             }
         }
     });

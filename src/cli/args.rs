@@ -291,17 +291,21 @@ pub(super) struct Detach {
 }
 
 /// `lateen logs`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Logs {
     /// The application: NAME, or NAMESPACE/NAME
-    pub app: String,
+    #[arg(required_unless_present = "selector")]
+    pub app: Option<String>,
+    /// Only pods with these labels; without an application any pod that has them
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<String>,
     /// Only that component
     #[arg(long, value_name = "COMPONENT")]
     pub component: Option<String>,
     /// Only that cluster
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: Option<String>,
-    /// That container instead of the first
+    /// That container instead of the main one; `all`: each, init, sidecar and ephemeral ones too
     #[arg(long, value_name = "CONTAINER")]
     pub container: Option<String>,
     /// Stay for what comes
@@ -310,6 +314,15 @@ pub(super) struct Logs {
     /// Lines of each pod before now to begin with
     #[arg(long, value_name = "N")]
     pub tail: Option<u32>,
+    /// Only lines of the last while: 30s, 5m, 1h
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "tail")]
+    pub since: Option<Duration>,
+    /// Only lines that this regular expression matches; in any case unless it has a capital; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub include: Vec<String>,
+    /// No lines that this regular expression matches; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub exclude: Vec<String>,
     /// The terminated instance instead of the running one
     #[arg(long)]
     pub previous: bool,
@@ -322,9 +335,10 @@ pub(super) struct Logs {
 }
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogForm {
     /// Source and text
+    #[default]
     Text,
     /// An object a line
     Json,

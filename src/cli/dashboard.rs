@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global) -> Result<u8, Failure> {
 }
 
 /// A variable of the environment that is set to something.
-fn set(name: &str) -> Option<String> {
+pub(super) fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

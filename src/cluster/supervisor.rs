@@ -91,6 +91,11 @@ pub(crate) enum Event {
 pub struct Links(watch::Receiver<BTreeMap<ClusterId, LinkState>>);
 
 impl Links {
+    /// The clusters that are known.
+    pub fn clusters(&self) -> Vec<ClusterId> {
+        self.0.borrow().keys().cloned().collect()
+    }
+
     /// Why a cluster does not answer, where that is known; counts as seen.
     pub(crate) fn unreachable(&mut self, cluster: &ClusterId) -> Option<Text> {
         match self.0.borrow_and_update().get(cluster) {

@@ -25,7 +25,11 @@ pub(crate) struct Container<'a> {
 pub(crate) fn containers(pod: &Value) -> Vec<Container<'_>> {
     static NOTHING: Value = Value::Null;
     let mut out = Vec::new();
-    for (list, statuses) in [("containers", "containerStatuses"), ("initContainers", "initContainerStatuses")] {
+    for (list, statuses) in [
+        ("containers", "containerStatuses"),
+        ("initContainers", "initContainerStatuses"),
+        ("ephemeralContainers", "ephemeralContainerStatuses"),
+    ] {
         for spec in pod["spec"][list].as_array().into_iter().flatten() {
             let name = spec["name"].as_str().unwrap_or_default();
             let statuses = pod["status"][statuses].as_array();

@@ -16,8 +16,8 @@ use crate::app::message::Message;
 
 /// Messages of tasks that may wait for the loop.
 const MESSAGES: usize = 256;
-/// Batches of log lines that may wait for the loop; the streams wait beyond.
-const LOGS: usize = 64;
+/// Batches of log lines that may wait for the loop; beyond, they wait in the queue that counts what it gives up.
+const LOGS: usize = 4;
 
 /// Ways to tell the loop.
 #[derive(Clone, Debug)]

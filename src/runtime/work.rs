@@ -341,7 +341,7 @@ impl Worker for Work {
                 self.logs.insert(id, following);
             }
             Effect::JoinLogs(id, targets) => {
-                if let Some(following) = self.logs.get_mut(&id) {
+                if let Some(following) = self.logs.get(&id) {
                     following.join(targets);
                 }
             }

@@ -1,5 +1,6 @@
 //! Into the pods: logs and forwards, through a real API server and a kubelet's protocol.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::captures::capture;
 use crate::estate::delivered;
-use crate::lateen::Running;
+use crate::lateen::{Running, lateen};
+use crate::restarting::Gate;
 use crate::servers::{Servers, servers};
 use crate::workload::deploy;
 
@@ -113,6 +115,40 @@ fn a_log_of_another_cluster_is_followed_through_the_gateway() {
             say("said after");
         }
     }
+}
+
+#[test]
+#[ignore = "needs etcd and kube-apiserver: run by .ci/run"]
+fn logs_of_two_clusters_go_on_where_they_were_after_the_server_was_away() {
+    let servers = delivered();
+    let mut log = OpenOptions::new().append(true).open(servers.pod_log()).unwrap();
+    let mut say = |text: &str| writeln!(log, "{} stdout F {text}", jiff::Timestamp::now()).unwrap();
+    let gate = Gate::new(servers);
+    let answer = lateen(&servers.kubeconfig("hub"), &["get", "pods", "-n", "team-a", "-o", "json"]);
+    let pods = answer.items().iter().filter(|pod| pod["application"] == "helm-hello").count();
+    // Every pod logs the same file, which other tests write into.
+    let arguments = ["logs", "helm-hello", "-n", "team-a", "-f", "--include", "^away:"];
+    let mut logs = Running::start(&gate.kubeconfig(), &arguments);
+    let mut all = |text: &str| {
+        let mut sources = BTreeSet::new();
+        for _pod in 0..pods {
+            let line = logs.line();
+            let (source, said) = line.split_once("  ").unwrap();
+            assert_eq!(said, text, "{line}");
+            assert!(sources.insert(source.to_owned()), "told twice: {line}");
+        }
+        for cluster in ["local/", "foo/"] {
+            assert!(sources.iter().any(|source| source.starts_with(cluster)), "{sources:?}");
+        }
+    };
+    say("away: before");
+    all("away: before");
+    gate.shut();
+    say("away: meanwhile");
+    gate.open();
+    all("away: meanwhile");
+    say("away: after");
+    all("away: after");
 }
 
 /// What lateen's shell will stand on.

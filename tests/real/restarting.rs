@@ -33,13 +33,13 @@ async fn hub() -> (&'static Servers, tokio::sync::MutexGuard<'static, ()>) {
 }
 
 /// A way to the hub that can be shut. Everything passes as it is, TLS too.
-struct Gate {
+pub(crate) struct Gate {
     folder: TempDir,
     connections: Arc<Mutex<Option<Vec<TcpStream>>>>,
 }
 
 impl Gate {
-    fn new(hub: &Servers) -> Self {
+    pub(crate) fn new(hub: &Servers) -> Self {
         let kubeconfig = std::fs::read_to_string(hub.kubeconfig("hub")).unwrap();
         let server = kubeconfig.split("https://").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
         let address: SocketAddr = server.parse().unwrap();
@@ -69,18 +69,18 @@ impl Gate {
         gate
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
     }
 
-    fn shut(&self) {
+    pub(crate) fn shut(&self) {
         let open = self.connections.lock().unwrap_or_else(PoisonError::into_inner).take();
         for connection in open.into_iter().flatten() {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
     }
 }

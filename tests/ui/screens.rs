@@ -145,7 +145,14 @@ fn logs() {
             vec![
                 line("GET / 200 3ms"),
                 line("\u{1b}[33mlevel=warn\u{1b}[0m slow upstream 412ms"),
-                LogEvent::Gap(source, Gap::Resumed { at: now(), missing: 12, reason: "cluster unreachable".into() }),
+                LogEvent::Gap(
+                    source,
+                    Gap::Resumed {
+                        at: "2026-11-23T10:41:19Z".parse().unwrap(),
+                        missing: 12,
+                        reason: "cluster unreachable".into(),
+                    },
+                ),
                 line("使用者 登入 成功 ✓"),
                 line("bell\u{7} and \u{1b}]0;title\u{7} stay text"),
                 LogEvent::Lines(source, vec![LogLine { time: None, text: "x".repeat(300).into(), cut: true }]),

@@ -26,6 +26,8 @@ const KEPT: u64 = 10_000;
 const KEPT_BY_HAND: usize = 1000;
 /// Lines sent at once.
 const AT_ONCE: usize = 512;
+/// Between sends of a container that says very much.
+const BUNCH: Duration = Duration::from_millis(5);
 
 type Lines = VecDeque<(Timestamp, String)>;
 
@@ -106,7 +108,7 @@ pub(crate) fn answer(call: &Call, target: &api::Target) -> Result<Answer, Status
     let pod = object.value(target.kind);
     super::check_scheduled(&pod)?;
     let rate = call.world.options.log_rate * call.world.options.speed;
-    let speech = find(&pod, &request, rate)?;
+    let speech = find(&pod, &request.container, request.previous, rate)?;
     let follower = Follower {
         appended: call.cluster.appended.changed.subscribe(),
         pods: call.cluster.store.changes(target.kind),
@@ -115,6 +117,7 @@ pub(crate) fn answer(call: &Call, target: &api::Target) -> Result<Answer, Status
         left: request.limit.unwrap_or(usize::MAX),
         // History first: all until now, as much of it as was asked for.
         until: Timestamp::MIN,
+        rest: Vec::new(),
         over: false,
         key,
         request,
@@ -129,15 +132,15 @@ pub(crate) fn answer(call: &Call, target: &api::Target) -> Result<Answer, Status
 }
 
 /// The run of the container that was asked for, or the kubelet's refusal.
-fn find(pod: &Value, request: &Request, rate: f64) -> Result<Speech, Status> {
-    let container = super::choose(pod, &request.container)?;
+fn find(pod: &Value, container: &str, previous: bool, rate: f64) -> Result<Speech, Status> {
+    let container = super::choose(pod, container)?;
     let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let name = container.name;
     let (state, last) = (&container.status["state"], &container.status["lastState"]["terminated"]);
     let waits =
         |why: &str| Status::bad_request(format!("container \"{name}\" in pod \"{pod_name}\" is waiting to start{why}"));
     let restarts = container.status["restartCount"].as_i64().unwrap_or(0);
-    let (run, number) = if request.previous {
+    let (run, number) = if previous {
         if last.is_null() {
             let message = format!("previous terminated container \"{name}\" in pod \"{pod_name}\" not found");
             return Err(Status::bad_request(message));
@@ -179,6 +182,9 @@ struct Follower {
     pods: watch::Receiver<()>,
     /// All lines up to here were sent.
     until: Timestamp,
+    /// The end of the last line, still to be sent: as with a kubelet, what is sent at once need not end with a line, and
+    /// where a connection is cut a line may be.
+    rest: Vec<u8>,
     /// Bytes that may still be sent.
     left: usize,
     over: bool,
@@ -193,11 +199,11 @@ impl Follower {
                 return Some(self.write(&lines));
             }
             if !self.request.follow || self.speech.ended.is_some() {
-                return None;
+                break;
             }
             self.wait().await;
         }
-        None
+        (!self.rest.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.rest)))
     }
 
     /// What was said since the last time, oldest first.
@@ -231,7 +237,8 @@ impl Follower {
     }
 
     fn write(&mut self, lines: &[(Timestamp, String)]) -> Bytes {
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.rest);
+        let carried = out.len();
         for (time, line) in lines {
             if self.request.timestamps {
                 out.extend_from_slice(clock::rfc3339_nano(*time).as_bytes());
@@ -240,8 +247,12 @@ impl Follower {
             out.extend_from_slice(line.as_bytes());
             out.push(b'\n');
         }
-        out.truncate(self.left);
-        self.left -= out.len();
+        out.truncate(carried + self.left);
+        self.left -= out.len() - carried;
+        if self.speech.is_fast() && self.request.follow {
+            let last = lines.last().map_or(0, |(_, line)| line.len() / 2);
+            self.rest = out.split_off(out.len().saturating_sub(last));
+        }
         Bytes::from(out)
     }
 
@@ -249,6 +260,7 @@ impl Follower {
     async fn wait(&mut self) {
         let next = self.speech.time(self.speech.first_after(self.until));
         let pause = Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or_default();
+        let pause = if self.speech.is_fast() { pause.max(BUNCH) } else { pause };
         tokio::select! {
             () = tokio::time::sleep(pause + Duration::from_millis(1)) => {}
             _ = self.appended.changed() => {}
@@ -267,10 +279,15 @@ impl Follower {
             self.over = true;
             return;
         };
-        match find(&object.value(kind), &self.request, self.rate) {
-            // The same run, possibly at its end by now.
-            Ok(speech) if speech.is_same_run(&self.speech) => self.speech = speech,
-            _ => self.over = true,
+        let pod = object.value(kind);
+        let found = |previous| {
+            let found = find(&pod, &self.request.container, previous, self.rate);
+            found.ok().filter(|speech| speech.is_same_run(&self.speech))
+        };
+        // The same run, possibly at its end by now; or one that has ended since, whose last lines are still to be sent.
+        match found(self.request.previous).or_else(|| found(true)) {
+            Some(speech) => self.speech = speech,
+            None => self.over = true,
         }
     }
 }

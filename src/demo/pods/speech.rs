@@ -15,6 +15,9 @@ enum Style {
     Nginx,
     Json,
     Logfmt,
+    /// Of a container that is asked to say very much: lines that cost next to nothing, numbered so that who reads them
+    /// can tell whether one is missing or came twice.
+    Counted,
 }
 
 /// One run of one container.
@@ -30,6 +33,20 @@ pub(crate) struct Speech {
     pace: SignedDuration,
 }
 
+/// Lines a second from which on a program's lines are [`Style::Counted`].
+const FAST: f64 = 100.0;
+/// How those go on behind their number.
+const PHRASES: [&str; 8] = [
+    "level=info msg=\"request handled\" method=GET path=/api/v1/greeting status=200 bytes=1412 took=3ms",
+    "level=info msg=\"order accepted\" customer=4711 items=3 total=129.90 currency=EUR region=eu-central-1",
+    "level=debug msg=\"cache refreshed\" keys=2048 evicted=17 hits=0.93 took=12ms shard=5",
+    "level=info msg=\"payment settled\" provider=acme reference=8f14e45fceea167a amount=42.00",
+    "level=warn msg=\"retrying after a refusal\" upstream=http://inventory:8080 attempt=2 backoff=250ms",
+    "level=info msg=\"session opened\" user=u-1842 agent=Mozilla/5.0 address=10.244.1.37",
+    "level=error msg=\"upstream timed out\" upstream=http://ledger:8080 after=2000ms",
+    "level=info msg=\"job finished\" queue=mail done=118 failed=0 took=845ms",
+];
+
 /// Lines at the start that tell of the start, at the pace of a program that has just begun.
 const STARTUP: u64 = 3;
 
@@ -44,7 +61,9 @@ impl Speech {
         rate: f64,
     ) -> Self {
         let seed = identity.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)));
-        let style = if image.contains("hello-kubernetes") {
+        let style = if rate >= FAST {
+            Style::Counted
+        } else if image.contains("hello-kubernetes") {
             Style::Hello
         } else if ["nginx", "httpd", "podinfo"].iter().any(|name| image.contains(name)) {
             Style::Nginx
@@ -112,7 +131,13 @@ impl Speech {
             Style::Nginx => Self::nginx(number, time, chance),
             Style::Json => structured(number, time, chance, true),
             Style::Logfmt => structured(number, time, chance, false),
+            Style::Counted => counted(number),
         }
+    }
+
+    /// Whether it says so much that its lines had better be sent in bunches.
+    pub(crate) fn is_fast(&self) -> bool {
+        self.style == Style::Counted
     }
 
     fn hello(&self, number: u64, time: Timestamp, chance: u64) -> String {
@@ -169,6 +194,17 @@ fn access(time: Timestamp, chance: u64, prefix: &str) -> String {
     )
 }
 
+fn counted(number: u64) -> String {
+    let phrase = PHRASES[(number % PHRASES.len() as u64) as usize];
+    let digits = number.to_string();
+    let mut line = String::with_capacity(5 + digits.len() + phrase.len());
+    line.push_str("seq=");
+    line.push_str(&digits);
+    line.push(' ');
+    line.push_str(phrase);
+    line
+}
+
 /// A line as services write it.
 fn structured(number: u64, time: Timestamp, chance: u64, json: bool) -> String {
     const MESSAGES: [&str; 6] =
@@ -213,6 +249,16 @@ mod tests {
         assert_eq!(speech.first_after(Timestamp::from_second(0).unwrap()), 0);
         let month = speech.started + SignedDuration::from_hours(24 * 30);
         assert!((3_887_000..3_889_000).contains(&speech.count(month)), "{}", speech.count(month));
+    }
+
+    #[test]
+    fn a_program_that_says_very_much_counts_its_lines() {
+        let speech = Speech::new("a", "uid/a/0", "nginx", Timestamp::from_second(1_000_000).unwrap(), None, 2000.0);
+        assert!(speech.is_fast());
+        let second = speech.started + SignedDuration::from_secs(1);
+        let lines = speech.first_after(second)..speech.first_after(second + SignedDuration::from_secs(1));
+        assert!((1998..=2002).contains(&(lines.end - lines.start)), "{lines:?}");
+        assert!(speech.line(1234).starts_with("seq=1234 level="), "{}", speech.line(1234));
     }
 
     #[test]

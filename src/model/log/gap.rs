@@ -26,10 +26,12 @@ pub enum Gap {
     },
     /// The container was started again.
     Restarted {
-        /// How often since the last time this was said; more than once: the lines of those in between are not here.
+        /// How often since the last time this was said.
         times: u64,
         /// How the last instance ended, where that is known.
         exit: Option<Exit>,
+        /// Whether instances came and went whose lines are not here.
+        missing: bool,
     },
     /// The container does not run (yet, or any more): why.
     Waiting(Text),
@@ -49,12 +51,11 @@ impl Gap {
             Self::Dropped { lines } => {
                 format!("{} lines dropped here: the view could not keep up", grouped(*lines))
             }
-            Self::Restarted { times, exit } => {
+            Self::Restarted { times, exit, missing } => {
                 let exit = exit.as_ref().map(|exit| format!(" ({exit})")).unwrap_or_default();
-                match times {
-                    0 | 1 => format!("container restarted{exit}"),
-                    times => format!("container restarted {times} times{exit}: lines in between are missing"),
-                }
+                let times = if *times > 1 { format!(" {times} times") } else { String::new() };
+                let missing = if *missing { ": lines are missing" } else { "" };
+                format!("container restarted{times}{exit}{missing}")
             }
             Self::Waiting(why) => format!("waiting: {why}"),
             Self::Unread(why) => format!("the end of the instance before cannot be read: {why}"),
@@ -76,7 +77,7 @@ impl Gap {
     pub fn misses_lines(&self) -> bool {
         match self {
             Self::Resumed { .. } | Self::Dropped { .. } | Self::Unread(_) => true,
-            Self::Restarted { times, .. } => *times > 1,
+            Self::Restarted { missing, .. } => *missing,
             Self::Waiting(_) => false,
         }
     }
@@ -115,6 +116,8 @@ pub enum End {
     ClusterLost,
     /// Not permitted: what is needed, in words.
     Denied(Text),
+    /// It was not to be followed, and could not be read to its end: why.
+    Failed(Text),
     /// The server refuses for good, in its words.
     Refused(Text),
     /// lateen itself broke at it.
@@ -129,6 +132,7 @@ impl fmt::Display for End {
             Self::PodOver(phase) => write!(f, "pod {phase}"),
             Self::PodDeleted => f.write_str("pod deleted"),
             Self::ClusterLost => f.write_str("cluster lost: it is not joined any more"),
+            Self::Failed(why) => write!(f, "not read to its end: {why}"),
             Self::Denied(why) | Self::Refused(why) | Self::Broken(why) => f.write_str(why),
         }
     }
@@ -144,6 +148,7 @@ impl End {
             Self::PodDeleted => "deleted",
             Self::ClusterLost => "lost",
             Self::Denied(_) => "denied",
+            Self::Failed(_) => "failed",
             Self::Refused(_) => "refused",
             Self::Broken(_) => "broken",
         }
@@ -178,10 +183,13 @@ mod tests {
         assert_eq!(words(Gap::Dropped { lines: 3210 }), "3,210 lines dropped here: the view could not keep up");
         assert_eq!(words(Gap::Dropped { lines: 1 }), "1 line dropped here: the view could not keep up");
         let exit = Some(Exit { code: 137, reason: "OOMKilled".into() });
-        assert_eq!(words(Gap::Restarted { times: 1, exit }), "container restarted (error 137 OOMKilled)");
         assert_eq!(
-            words(Gap::Restarted { times: 3, exit: None }),
-            "container restarted 3 times: lines in between are missing"
+            words(Gap::Restarted { times: 1, exit, missing: false }),
+            "container restarted (error 137 OOMKilled)"
+        );
+        assert_eq!(
+            words(Gap::Restarted { times: 3, exit: None, missing: true }),
+            "container restarted 3 times: lines are missing"
         );
     }
 
