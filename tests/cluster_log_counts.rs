@@ -31,6 +31,8 @@ struct Counts {
     /// Lines of each source since this was last cleared.
     since: BTreeMap<SourceId, u64>,
     broken: BTreeSet<SourceId>,
+    /// Those whose container does not run: the estate has some that fail again and again.
+    idle: BTreeSet<SourceId>,
     dropped: u64,
 }
 
@@ -40,6 +42,11 @@ impl Counts {
             LogEvent::Opened(id, source) => drop(self.sources.insert(id, source)),
             LogEvent::Lines(id, lines) => {
                 for line in lines {
+                    if line.text.contains("level=fatal") {
+                        // The last word of one that fails has no number.
+                        self.next.remove(&id);
+                        continue;
+                    }
                     let number = line.text.strip_prefix("seq=").and_then(|rest| rest.split(' ').next());
                     let number: u64 = number.unwrap_or_else(|| panic!("half a line: {line:?}")).parse().unwrap();
                     let next = self.next.insert(id, number + 1);
@@ -55,6 +62,10 @@ impl Counts {
             }
             // Said to be missing, and how many is not known: as after a rotation, should this take that long.
             LogEvent::Gap(id, Gap::Resumed { .. }) => drop(self.next.remove(&id)),
+            LogEvent::Gap(id, Gap::Waiting(_) | Gap::Restarted { .. }) => {
+                self.next.remove(&id);
+                self.idle.insert(id);
+            }
             LogEvent::State(id, StreamState::Broken(_)) => drop(self.broken.insert(id)),
             LogEvent::State(..) => {}
             other => panic!("{other:?}"),
@@ -72,12 +83,13 @@ impl Counts {
     }
 
     fn all_said(&self, pods: usize, lines: u64) -> bool {
-        self.since.len() == pods && self.since.values().all(|count| *count >= lines)
+        let said = |id: &SourceId| self.since.get(id).is_some_and(|count| *count >= lines) || self.idle.contains(id);
+        self.sources.len() == pods && self.sources.keys().all(said) && self.idle.len() < pods
     }
 
     fn of(&self, cluster: &str) -> BTreeSet<SourceId> {
         let of = self.sources.iter().filter(|(_, source)| source.pod.cluster.as_str() == cluster);
-        of.map(|(id, _)| *id).collect()
+        of.map(|(id, _)| *id).filter(|id| !self.idle.contains(id)).collect()
     }
 }
 

@@ -302,6 +302,9 @@ pub(super) struct Logs {
     /// Only that component
     #[arg(long, value_name = "COMPONENT")]
     pub component: Option<String>,
+    /// The log of that workflow step, where it says of which pods that is
+    #[arg(long, value_name = "STEP", requires = "app", conflicts_with_all = ["component", "selector"])]
+    pub step: Option<String>,
     /// Only that cluster
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: Option<String>,

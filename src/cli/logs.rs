@@ -19,7 +19,7 @@ use super::{
     view::View,
 };
 use crate::{
-    cluster::logs::{Clients, Outlets, Overflow, Queue, STREAMS, Session},
+    cluster::logs::{self, Clients, Outlets, Overflow, Queue, STREAMS, Session},
     model::{
         key::{AppKey, ClusterId},
         log::{Containers, End, LogEvent, LogRequest, LogScope, LogSource, LogTarget, SourceId, Start},
@@ -50,8 +50,15 @@ pub(super) async fn run(global: &Global, args: Logs) -> Result<u8, Failure> {
     for missing in &incomplete {
         stdout::note(&format!("{}: {}", missing.cluster, missing.reason));
     }
-    let request = request(&args, &view, app.clone());
-    let targets = targets(&args, &view, app.as_ref());
+    let mut request = request(&args, &view, app.clone());
+    let targets = match (&app, &args.step) {
+        (Some(app), Some(step)) => {
+            let targets = logs::of_step(view.session.hub(), app, step).await?;
+            request.scope = LogScope::Pods(targets.iter().map(|target| target.pod.clone()).collect());
+            targets
+        }
+        _ => targets(&args, &view, app.as_ref()),
+    };
     if let (true, false, Some(app)) = (targets.is_empty(), args.follow, &app) {
         return Err(Failure::failed(format!("{app} has no pods that match; `lateen get pods` lists them")));
     }
@@ -96,7 +103,7 @@ fn request(args: &Logs, view: &View, app: Option<AppKey>) -> LogRequest {
 
 /// The pods of the application that are wanted.
 fn targets(args: &Logs, view: &View, app: Option<&AppKey>) -> Vec<LogTarget> {
-    let Some(app) = app else { return Vec::new() };
+    let Some(app) = app.filter(|_| args.step.is_none()) else { return Vec::new() };
     let selector =
         args.selector.as_deref().and_then(|selector| selector.parse::<crate::model::selector::Selector>().ok());
     view.store

@@ -14,8 +14,10 @@ mod frame;
 mod line;
 mod queue;
 mod session;
+mod step;
 mod stream;
 mod told;
 
 pub use queue::{Overflow, Queue};
 pub use session::{Clients, Outlets, STREAMS, Session};
+pub use step::of_step;

@@ -59,7 +59,10 @@ pub(super) async fn find(
                 None => "/api/v1/pods".to_owned(),
             };
             let uri = format!("{place}?labelSelector={}", escape(&selector));
-            let version = list(&client, &uri, &cluster, &tell).await?;
+            let (targets, version) = list(&client, &uri, &cluster).await?;
+            for target in targets {
+                let _ = tell.send(Found::Target(target));
+            }
             let _ = tell.send(Found::Answers(cluster.clone()));
             if request.follow { watch(&client, &uri, &version, &cluster, &tell).await } else { Ok(()) }
         };
@@ -82,27 +85,20 @@ pub(super) async fn find(
     }
 }
 
-async fn list(
-    client: &Client,
-    uri: &str,
-    cluster: &ClusterId,
-    tell: &mpsc::UnboundedSender<Found>,
-) -> Result<String, Error> {
+/// The pods of a list, whose path ends with a query; and the version to watch from.
+pub(super) async fn list(client: &Client, uri: &str, cluster: &ClusterId) -> Result<(Vec<LogTarget>, String), Error> {
     let uri = format!("{uri}&limit={PAGE}");
     let mut after: Option<String> = None;
+    let mut targets = Vec::new();
     loop {
         let page = request::page(&uri, after.as_deref());
-        let mut targets = Vec::new();
         let each = |object: &[u8]| targets.extend(target(cluster, object));
         let envelope = request::list(client, &page, METADATA_LIST, LARGEST.0, ASK, each).await?;
         let envelope: Value = request::decode(&envelope)?;
-        for target in targets {
-            let _ = tell.send(Found::Target(target));
-        }
         let text = |pointer: &str| envelope.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         after = Some(text("/metadata/continue")).filter(|token| !token.is_empty());
         if after.is_none() {
-            return Ok(text("/metadata/resourceVersion"));
+            return Ok((targets, text("/metadata/resourceVersion")));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A line of a log as the API sends it: its time parsed off, its text made harmless.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use crate::model::text::printable;
@@ -26,9 +28,9 @@ pub(super) fn split(bytes: &[u8]) -> (Option<Timestamp>, &[u8]) {
 
 /// Bytes as text: SGR colours stay, every other control character is shown escaped, tabs become spaces, what is not
 /// UTF-8 becomes U+FFFD. Of a line that was cut, half a character at its end is left out.
-pub(super) fn harmless(bytes: &[u8], cut: bool) -> String {
+pub(super) fn harmless(bytes: &[u8], cut: bool) -> Cow<'_, str> {
     let bytes = match std::str::from_utf8(bytes) {
-        Ok(text) if !text.bytes().any(|byte| byte < b' ' || byte >= 0x7f) => return text.to_owned(),
+        Ok(text) if !text.bytes().any(|byte| byte < b' ' || byte >= 0x7f) => return text.into(),
         Err(error) if cut && error.error_len().is_none() => &bytes[..error.valid_up_to()],
         _ => bytes,
     };
@@ -50,7 +52,7 @@ pub(super) fn harmless(bytes: &[u8], cut: bool) -> String {
         }
     }
     clean.push_str(&printable(rest));
-    clean
+    clean.into()
 }
 
 /// The length of the SGR sequence that a text begins with.
@@ -100,7 +102,7 @@ mod tests {
         #[test]
         fn nothing_that_moves_a_terminal_stays(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let clean = harmless(&bytes, false);
-            let mut rest = clean.as_str();
+            let mut rest = &*clean;
             while let Some(at) = rest.find(|c: char| c.is_control()) {
                 let length = sgr(&rest[at..]);
                 prop_assert!(length.is_some(), "{clean:?}");

@@ -192,7 +192,7 @@ fn cost(event: &LogEvent) -> usize {
 
 /// Where a stream's events go.
 #[derive(Clone, Debug)]
-pub enum Outlet {
+pub(super) enum Outlet {
     /// Into a queue that many share.
     Queue(Queue),
     /// To one who takes this stream alone; it waits.
