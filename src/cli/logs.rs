@@ -224,7 +224,9 @@ async fn follow(
                 }
                 LogEvent::Lines(id, lines) => {
                     if let Some(source) = sources.get(&id) {
-                        lines.iter().for_each(|line| printer.line(&mut out, source, line));
+                        for line in &lines {
+                            printer.line(&mut out, source, line);
+                        }
                     }
                 }
                 LogEvent::Gap(id, gap) => {
@@ -275,7 +277,9 @@ async fn once(view: &View, request: LogRequest, targets: Vec<LogTarget>, printer
         }
     }
     while let Some(events) = queue.take(AT_ONCE).await {
-        events.iter().for_each(|event| shown.note(event));
+        for event in &events {
+            shown.note(event);
+        }
     }
     Ok(shown)
 }

@@ -78,7 +78,7 @@ impl Printer {
         }
         let text: &str = if self.color { &line.text } else { &plain };
         match self.form {
-            LogForm::Json => self.object(out, source, "line", Some(line), None, None),
+            LogForm::Json => Self::object(out, source, "line", Some(line), None, None),
             LogForm::Text => {
                 if let (true, Some(time)) = (self.timestamps, line.time) {
                     // Writing into a String cannot fail.
@@ -104,7 +104,7 @@ impl Printer {
         match self.form {
             LogForm::Json => {
                 let dropped = if let Gap::Dropped { lines } = gap { Some(*lines) } else { None };
-                self.object(out, source, "gap", None, dropped, Some(&words));
+                Self::object(out, source, "gap", None, dropped, Some(&words));
             }
             LogForm::Text => {
                 out.push_str("-- ");
@@ -115,7 +115,6 @@ impl Printer {
     }
 
     fn object(
-        &self,
         out: &mut String,
         source: &LogSource,
         kind: &'static str,

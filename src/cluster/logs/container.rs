@@ -31,7 +31,7 @@ impl Container {
     pub(super) fn of(pod: &Value, name: &str) -> Self {
         let status = pod.get("status").unwrap_or(&Value::Null);
         let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
-        let mut all = statuses.iter().flat_map(|kind| status.get(kind).and_then(Value::as_array)).flatten();
+        let mut all = statuses.iter().filter_map(|kind| status.get(kind).and_then(Value::as_array)).flatten();
         let found = if name.is_empty() {
             all.next()
         } else {

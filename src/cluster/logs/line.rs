@@ -30,7 +30,7 @@ pub(super) fn split(bytes: &[u8]) -> (Option<Timestamp>, &[u8]) {
 /// UTF-8 becomes U+FFFD. Of a line that was cut, half a character at its end is left out.
 pub(super) fn harmless(bytes: &[u8], cut: bool) -> Cow<'_, str> {
     let bytes = match std::str::from_utf8(bytes) {
-        Ok(text) if !text.bytes().any(|byte| byte < b' ' || byte >= 0x7f) => return text.into(),
+        Ok(text) if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) => return text.into(),
         Err(error) if cut && error.error_len().is_none() => &bytes[..error.valid_up_to()],
         _ => bytes,
     };

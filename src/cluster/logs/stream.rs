@@ -191,16 +191,18 @@ impl Follower {
         let mut ahead = None;
         let begun = Instant::now();
         let ended = loop {
-            let chunk = match ahead.take() {
-                Some(chunk) => chunk,
-                None => tokio::select! {
-                    chunk = timeout(quiet, body.next()) => match chunk {
-                        Ok(chunk) => chunk,
-                        // The repeat of the last line, after reopening, proves that nothing was missed.
-                        Err(_) => break Err(Error::new(Class::TimedOut, format!("silent for {} s", quiet.as_secs()))),
-                    },
+            let chunk = if let Some(chunk) = ahead.take() {
+                chunk
+            } else {
+                let next = tokio::select! {
+                    next = timeout(quiet, body.next()) => next,
                     () = self.outlet.closed() => return Err(Closed),
-                },
+                };
+                match next {
+                    Ok(chunk) => chunk,
+                    // The repeat of the last line, after reopening, proves that nothing was missed.
+                    Err(_) => break Err(Error::new(Class::TimedOut, format!("silent for {} s", quiet.as_secs()))),
+                }
             };
             let chunk: Bytes = match chunk {
                 None => break Ok(()),
@@ -520,18 +522,22 @@ impl Follower {
             uri.push_str("&previous=true");
         }
         let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time).to_string();
-        match (self.told.since(), self.request.start) {
-            (Some(since), _) => uri.push_str(&format!("&sinceTime={}", escape(&since.to_string()))),
-            (None, Start::Tail(lines)) => uri.push_str(&format!("&tailLines={lines}")),
+        let (name, value) = match (self.told.since(), self.request.start) {
+            (Some(since), _) => ("sinceTime", escape(&since.to_string())),
+            (None, Start::Tail(lines)) => ("tailLines", lines.to_string()),
             (None, Start::Since(ago)) => {
                 // As long ago as when it was asked for.
                 let passed = Timestamp::now().duration_since(self.begun);
                 let seconds = ago.saturating_add(passed).max(SignedDuration::from_secs(1)).as_secs();
-                uri.push_str(&format!("&sinceSeconds={seconds}"));
+                ("sinceSeconds", seconds.to_string())
             }
-            (None, Start::SinceTime(time)) => uri.push_str(&format!("&sinceTime={}", escape(&whole(time)))),
-            (None, Start::Head | Start::All) => {}
-        }
+            (None, Start::SinceTime(time)) => ("sinceTime", escape(&whole(time))),
+            (None, Start::Head | Start::All) => return uri,
+        };
+        uri.push('&');
+        uri.push_str(name);
+        uri.push('=');
+        uri.push_str(&value);
         uri
     }
 }

@@ -219,7 +219,9 @@ mod tests {
             }
             // None is doubled, whatever the clock does.
             let mut whole: HashMap<&Line, i64> = HashMap::new();
-            log.iter().for_each(|line| *whole.entry(line).or_default() += 1);
+            for line in &log {
+                *whole.entry(line).or_default() += 1;
+            }
             for line in &out {
                 let left = whole.entry(line).or_default();
                 *left -= 1;
