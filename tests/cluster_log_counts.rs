@@ -67,7 +67,8 @@ impl Counts {
                 self.idle.insert(id);
             }
             LogEvent::State(id, StreamState::Broken(_)) => drop(self.broken.insert(id)),
-            LogEvent::State(..) => {}
+            // That pods which join cannot be found while their cluster is away is said too.
+            LogEvent::State(..) | LogEvent::Unfound(..) => {}
             other => panic!("{other:?}"),
         }
     }
