@@ -137,6 +137,10 @@ impl Told {
     fn remember(&mut self, time: Option<Timestamp>, hash: u64) {
         self.last = time.or(self.last);
         let at = self.last.map_or(i64::MIN, nanos);
+        if self.forgotten.is_none() && self.last.is_some() {
+            // The second that the first line is in may have others before it, from before what was asked for.
+            self.forgotten = Some(at);
+        }
         self.recent.push_back((at, hash));
         let since = self.since().map_or(i64::MIN, nanos);
         // A clock that goes back brings lines again that were out of reach: how far they go is kept.
@@ -246,6 +250,18 @@ mod tests {
         assert!(told.is_contiguous());
         told.reopened();
         assert!(!take(&mut told, &(9 * SECOND, "nine".into())));
+        assert!(told.is_contiguous());
+    }
+
+    #[test]
+    fn what_stood_before_the_first_line_is_not_told_after_a_break() {
+        let mut told = Told::new();
+        let log: Vec<Line> = (0..10).map(|number| (SECOND + number, format!("{number}"))).collect();
+        // The last three, as a tail of them is asked for.
+        assert!(log[7..].iter().all(|line| take(&mut told, line)));
+        told.reopened();
+        assert!(!log.iter().any(|line| take(&mut told, line)));
+        assert!(take(&mut told, &(SECOND + 11, "new".into())));
         assert!(told.is_contiguous());
     }
 
