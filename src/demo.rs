@@ -24,6 +24,7 @@ mod kinds;
 mod kubeconfig;
 mod link;
 mod listen;
+mod metrics;
 mod pods;
 mod query;
 pub mod scenario;
@@ -144,6 +145,9 @@ pub enum Error {
     /// It knows no such addon.
     #[error("the estate knows no addon \"{0}\"; it knows fluxcd")]
     NoSuchAddon(String),
+    /// It serves nothing of that name.
+    #[error("the estate serves no \"{0}\"; a resource is named as `kubectl api-resources -o name` names it")]
+    NoSuchResource(String),
     /// A scenario names a kind that the estate does not serve.
     #[error("the estate does not serve {kind} of {api_version}")]
     NoSuchKind {

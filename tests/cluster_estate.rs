@@ -2,11 +2,14 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "support/hub.rs"]
+mod hub;
+
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use lateen::{
     cluster::{
-        Connect, Hub, NamespaceScope, Session, actions,
+        Hub, NamespaceScope, Session, actions,
         feed::{self, FeedReader},
         forward, logs,
     },
@@ -36,14 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn estate() -> Estate {
     Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap()
-}
-
-async fn hub(estate: &Estate) -> Hub {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("kubeconfig");
-    std::fs::write(&path, estate.kubeconfig()).unwrap();
-    let connect = Connect { kubeconfig: Some(path), ..Connect::default() };
-    tokio::task::spawn_blocking(move || Hub::load(&connect)).await.unwrap().unwrap()
 }
 
 /// A store that is fed, and can be waited upon.
@@ -100,7 +95,7 @@ async fn page(address: &str) -> io::Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_delivery_from_waiting_to_approved_followed_and_forwarded() {
     let estate = estate();
-    let hub = hub(&estate).await;
+    let hub = hub::hub(&estate, "hub");
     assert_eq!((hub.context(), hub.namespace()), ("hub", None));
     let mut world = World::watch(&hub);
     world.until("both clusters live", |store| is_live(store, "local") && is_live(store, "foo")).await;
@@ -185,7 +180,7 @@ async fn one_delivery_from_waiting_to_approved_followed_and_forwarded() {
 
 async fn said_and_back(cut: Cut) {
     let estate = estate();
-    let hub = hub(&estate).await;
+    let hub = hub::hub(&estate, "hub");
     let mut world = World::watch(&hub);
     world.until("both live", |store| is_live(store, "local") && is_live(store, "foo")).await;
     estate.cut("foo", cut).unwrap();
@@ -223,7 +218,7 @@ async fn a_cluster_that_hangs_is_said_to_and_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_that_is_forgotten_is_listed_again() {
     let estate = estate();
-    let hub = hub(&estate).await;
+    let hub = hub::hub(&estate, "hub");
     let mut world = World::watch(&hub);
     world.until("helm-hello", |store| store.application(&hello()).is_some()).await;
     estate.compact("local").unwrap();

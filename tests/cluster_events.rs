@@ -1,6 +1,9 @@
 //! Events, watched while somebody looks: against scripted servers, and in the simulated estate.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[cfg(feature = "demo")]
+#[path = "support/hub.rs"]
+mod hub;
 #[path = "support/scripted.rs"]
 mod scripted;
 
@@ -198,20 +201,13 @@ async fn events_of_one_object_are_chosen_by_the_server() {
 #[cfg(feature = "demo")]
 mod estate {
     use lateen::{
-        cluster::{Connect, Hub},
+        cluster::Hub,
         demo::{Cut, Estate, Options},
         model::{cluster::LinkState, event::Fold},
         store::Store,
     };
 
     use super::*;
-
-    fn hub(estate: &Estate, context: &str) -> Hub {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("kubeconfig");
-        std::fs::write(&file, estate.kubeconfig()).unwrap();
-        Hub::load(&Connect { kubeconfig: Some(file), context: Some(context.to_owned()), ..Connect::default() }).unwrap()
-    }
 
     /// Takes changes in until the store is as wanted.
     async fn until(reader: &mut FeedReader, store: &mut Store, what: &str, wanted: impl Fn(&Store) -> bool) {
@@ -235,7 +231,7 @@ mod estate {
     async fn both_clusters_tell_and_a_lost_one_keeps_what_it_told() {
         let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
         let (feed, mut reader) = feed::channel();
-        let session = Session::start(hub(&estate, "hub"), NamespaceScope::all(Vec::new()), feed);
+        let session = Session::start(hub::hub(&estate, "hub"), NamespaceScope::all(Vec::new()), feed);
         let mut store = Store::new();
         session.watch_events(1, EventScope::All).await;
         until(&mut reader, &mut store, "pods that start, and fail", |store| {
@@ -263,7 +259,7 @@ mod estate {
     async fn a_user_of_one_namespace_sees_its_events() {
         let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
         let (feed, mut reader) = feed::channel();
-        let session = Session::start(hub(&estate, "hub-namespaced"), NamespaceScope::only("default"), feed);
+        let session = Session::start(hub::hub(&estate, "hub-namespaced"), NamespaceScope::only("default"), feed);
         let mut store = Store::new();
         session.watch_events(1, EventScope::All).await;
         until(&mut reader, &mut store, "events of default", |store| has(store, "local", "Started")).await;

@@ -2,6 +2,9 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "support/hub.rs"]
+mod hub;
+
 use std::{collections::HashSet, time::Duration};
 
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -10,7 +13,7 @@ use kube::{
     api::{DeleteParams, ListParams},
 };
 use lateen::{
-    cluster::{Connect, Hub, forward},
+    cluster::{Hub, forward},
     demo::{Cut, Estate, Options},
     model::{
         forward::{ForwardState, ForwardTarget, TargetKind},
@@ -27,14 +30,6 @@ use tokio::{
 
 /// Time for a condition to come true; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-async fn hub(estate: &Estate) -> Hub {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("kubeconfig");
-    std::fs::write(&path, estate.kubeconfig()).unwrap();
-    let connect = Connect { kubeconfig: Some(path), ..Connect::default() };
-    tokio::task::spawn_blocking(move || Hub::load(&connect)).await.unwrap().unwrap()
-}
 
 /// The tutorial's Service in `local`, once a pod of it is ready.
 async fn service(hub: &Hub) -> (ForwardTarget, Api<Pod>) {
@@ -129,7 +124,7 @@ async fn page(address: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_pod_and_a_cut_cluster_leave_the_port_as_it_is() {
     let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
-    let hub = hub(&estate).await;
+    let hub = hub::hub(&estate, "hub");
     let (target, pods) = service(&hub).await;
     let mut forward = open(&hub, target, "127.0.0.1:0");
     let (address, first) = forward.active(&HashSet::new()).await;
@@ -159,7 +154,7 @@ async fn a_replaced_pod_and_a_cut_cluster_leave_the_port_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pods_forward_moves_to_its_next_of_kin_and_a_taken_port_to_the_next() {
     let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
-    let hub = hub(&estate).await;
+    let hub = hub::hub(&estate, "hub");
     let (service, pods) = service(&hub).await;
     let mut forward = open(&hub, service.clone(), "127.0.0.1:0");
     let (_, pod) = forward.active(&HashSet::new()).await;

@@ -2,12 +2,15 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "support/hub.rs"]
+mod hub;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use lateen::{
     cluster::{
-        Connect, Hub, actions,
+        Hub, actions,
         edit::{self, Draft},
         object,
         request::{self, JSON, MERGE_PATCH},
@@ -38,13 +41,6 @@ const PASSWORD: &str = "aHVudGVyMg==";
 
 fn estate() -> Estate {
     Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap()
-}
-
-fn hub(estate: &Estate) -> Hub {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("kubeconfig");
-    std::fs::write(&file, estate.kubeconfig()).unwrap();
-    Hub::load(&Connect { kubeconfig: Some(file), ..Connect::default() }).unwrap()
 }
 
 fn key(cluster: &str, group: &str, kind: &str, name: &str) -> ResourceKey {
@@ -104,7 +100,7 @@ fn yaml_with(text: &'static str) -> impl Fn(&ObjectNews) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_behind_the_gateway_is_followed_to_its_end_and_beyond() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     make(&hub, "foo", "configmaps", &config_map()).await;
     let mut told = follow(&hub, key("foo", "", "ConfigMap", "hello"), Face::Yaml, false);
     news(&mut told, "the object", yaml_with("count: \"1\"")).await;
@@ -121,7 +117,7 @@ async fn an_object_behind_the_gateway_is_followed_to_its_end_and_beyond() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_or_not_served_is_said() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     for (key, words) in [
         (key("foo", "", "ConfigMap", "nobody"), "not found"),
         (key("foo", "example.org", "Widget", "w"), "no kind Widget (example.org) is served there"),
@@ -135,7 +131,7 @@ async fn what_is_not_there_or_not_served_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secrets_content_does_not_come_until_it_is_asked_for() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login", "namespace": "default",
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": format!("{{\"data\":{{\"password\":\"{PASSWORD}\"}}}}")}},
         "data": {"password": PASSWORD}});
@@ -163,7 +159,7 @@ async fn a_secrets_content_does_not_come_until_it_is_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_is_described_with_its_events() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     let pod = pod(&hub).await;
     let mut told = follow(&hub, ResourceKey::pod(&pod), Face::Description, false);
     let is_described = |news: &ObjectNews| match news {
@@ -221,7 +217,7 @@ async fn write(hub: &Hub, proposal: &Proposal) -> (Outcome, Vec<AuditLine>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_sends_what_changed_and_is_on_record() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     make(&hub, "foo", "configmaps", &config_map()).await;
     let proposal = edited(&hub, "count: \"1\"", "count: \"3\"").await;
     assert_eq!(proposal.editing.patch, json!({"data": {"count": "3"}}));
@@ -239,7 +235,7 @@ async fn an_edit_sends_what_changed_and_is_on_record() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_changed_meanwhile_is_not_written_over() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     make(&hub, "foo", "configmaps", &config_map()).await;
     let proposal = edited(&hub, "count: \"1\"", "count: \"3\"").await;
     patch(&hub, "foo", "configmaps/hello", &json!({"data": {"version": "other"}})).await;
@@ -255,7 +251,7 @@ async fn what_somebody_changed_meanwhile_is_not_written_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_answers_and_tells_how_it_ended() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     let pod = pod(&hub).await;
     let (typed, input) = mpsc::channel(16);
     let (output, mut shown) = mpsc::channel(64);

@@ -2,11 +2,14 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "support/hub.rs"]
+mod hub;
+
 use std::{fmt::Debug, time::Duration};
 
 use http::{Method, Request};
 use lateen::{
-    cluster::{Connect, Hub, drift, revisions},
+    cluster::{Hub, drift, revisions},
     demo::{Cut, Estate, Options},
     model::{
         diff::{Report, Section, Verdict},
@@ -28,13 +31,6 @@ const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 
 fn estate() -> Estate {
     Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap()
-}
-
-fn hub(estate: &Estate) -> Hub {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("kubeconfig");
-    std::fs::write(&file, estate.kubeconfig()).unwrap();
-    Hub::load(&Connect { kubeconfig: Some(file), context: Some("hub".to_owned()), ..Connect::default() }).unwrap()
 }
 
 /// Asks until the answer is as wanted.
@@ -105,7 +101,7 @@ async fn edited(hub: &Hub, method: Method, path: &str, body: &Value, wanted: imp
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edited_object_is_drift_to_the_line_and_defaults_are_not() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     let report = delivered(&hub).await;
     let web = of_web_in_foo(&report);
     for left_out in ["containers[web].imagePullPolicy", "spec.strategy", "what the server keeps: "] {
@@ -141,7 +137,7 @@ async fn an_edited_object_is_drift_to_the_line_and_defaults_are_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_was_deleted_is_gone_and_a_lost_cluster_is_not_known() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     delivered(&hub).await;
     pause(&hub, &storefront()).await;
     let gone = |report: &Report| of_web_in_foo(report).verdict == Verdict::Gone;
@@ -166,7 +162,7 @@ async fn one_that_was_deleted_is_gone_and_a_lost_cluster_is_not_known() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_an_override_is_a_revision_and_tells_what_it_changes_for_whom() {
     let estate = estate();
-    let hub = hub(&estate);
+    let hub = hub::hub(&estate, "hub");
     let app = AppKey::new("default", "helm-hello");
     let list = async || revisions::list(&hub, &app, DEADLINE).await;
     let suspended = |name: &'static str| {

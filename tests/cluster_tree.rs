@@ -2,18 +2,21 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "support/hub.rs"]
+mod hub;
+
 use std::time::Duration;
 
 use lateen::{
     cluster::{
-        Connect, Hub,
+        Hub,
         tree::{follow, look_up},
     },
     demo::{Cut, Estate, Options, ctl},
     model::{
         health::Health,
         key::{AppKey, Text},
-        tree::{Tree, What, assemble},
+        tree::{Node, Tree, What, assemble},
     },
 };
 use tokio::{
@@ -31,13 +34,6 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 fn estate() -> Estate {
     Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap()
-}
-
-fn hub(estate: &Estate, context: &str) -> Hub {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("kubeconfig");
-    std::fs::write(&file, estate.kubeconfig()).unwrap();
-    Hub::load(&Connect { kubeconfig: Some(file), context: Some(context.to_owned()), ..Connect::default() }).unwrap()
 }
 
 /// Looks until the tree is as wanted.
@@ -90,7 +86,7 @@ fn whole(cluster: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_waits_is_there_down_to_the_pod_and_foo_is_still_to_come() {
     let estate = estate();
-    let hub = hub(&estate, "hub");
+    let hub = hub::hub(&estate, "hub");
     let mut wanted = whole("local");
     wanted.push("foo pending".to_owned());
     let tree = until(&hub, &AppKey::new("default", "helm-hello"), "all of it", |tree| lines(tree) == wanted).await;
@@ -100,7 +96,7 @@ async fn a_delivery_that_waits_is_there_down_to_the_pod_and_foo_is_still_to_come
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_cluster_is_unknown_and_costs_the_others_nothing() {
     let estate = estate();
-    let hub = hub(&estate, "hub");
+    let hub = hub::hub(&estate, "hub");
     let app = AppKey::new("payments", "ledger");
     let there = |tree: &Tree| lines(tree).iter().filter(|line| line.trim() == "Pod failed").count() == 2;
     until(&hub, &app, "both pods fail", there).await;
@@ -115,10 +111,10 @@ async fn a_lost_cluster_is_unknown_and_costs_the_others_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_see_trackers_is_told_where_the_roots_come_from() {
     let estate = estate();
-    let admin = hub(&estate, "hub");
+    let admin = hub::hub(&estate, "hub");
     let app = AppKey::new("default", "helm-hello");
     until(&admin, &app, "it is there", |tree| lines(tree).len() == whole("local").len() + 1).await;
-    let confined = hub(&estate, "hub-namespaced");
+    let confined = hub::hub(&estate, "hub-namespaced");
     let said = |tree: &Tree| tree.incomplete.iter().any(|gap| gap.reason.contains("the application's own status"));
     let tree = until(&confined, &app, "the fallback is said", said).await;
     assert!(lines(&tree).iter().any(|line| line.trim().starts_with("HelmRelease")), "{:#?}", lines(&tree));
@@ -127,7 +123,7 @@ async fn who_may_not_see_trackers_is_told_where_the_roots_come_from() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_is_not_there_is_an_error() {
     let estate = estate();
-    let error = look_up(&hub(&estate, "hub"), &AppKey::new("default", "nobody"), DEADLINE).await.unwrap_err();
+    let error = look_up(&hub::hub(&estate, "hub"), &AppKey::new("default", "nobody"), DEADLINE).await.unwrap_err();
     assert!(error.to_string().contains("application default/nobody"), "{error}");
 }
 
@@ -189,7 +185,7 @@ async fn until_watches(estate: &Estate, cluster: &str, wanted: impl Fn(usize) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_tree_is_told_of_changes_by_watches_and_leaving_it_ends_them() {
     let estate = estate();
-    let hub = hub(&estate, "hub");
+    let hub = hub::hub(&estate, "hub");
     let app = AppKey::new("default", "helm-hello");
     let mut followed = Followed::new(&hub, &app);
     let mut wanted = whole("local");
@@ -212,7 +208,7 @@ async fn an_open_tree_is_told_of_changes_by_watches_and_leaving_it_ends_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn watches_in_a_member_are_bounded_and_end_with_the_tree() {
     let estate = estate();
-    let hub = hub(&estate, "hub");
+    let hub = hub::hub(&estate, "hub");
     let app = AppKey::new("payments", "ledger");
     let mut followed = Followed::new(&hub, &app);
     followed.until("pods fail in foo", |tree| pods(tree).len() == 2).await;
@@ -225,7 +221,7 @@ async fn watches_in_a_member_are_bounded_and_end_with_the_tree() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_too_old_is_listed_anew_and_nothing_is_missed() {
     let estate = estate();
-    let hub = hub(&estate, "hub");
+    let hub = hub::hub(&estate, "hub");
     let app = AppKey::new("payments", "ledger");
     let mut followed = Followed::new(&hub, &app);
     let there = |tree: &Tree| pods(tree).len() == 2 && tree.asking.is_empty();
@@ -245,7 +241,7 @@ async fn a_version_too_old_is_listed_anew_and_nothing_is_missed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_lost_cluster_had_stays_on_the_screen_and_nobody_speaks_for_it() {
     let estate = estate();
-    let hub = hub(&estate, "hub");
+    let hub = hub::hub(&estate, "hub");
     let mut followed = Followed::new(&hub, &AppKey::new("payments", "ledger"));
     followed.until("both pods", |tree| pods(tree).len() == 2 && tree.asking.is_empty()).await;
     estate.cut("foo", Cut::Refuse).unwrap();
@@ -260,7 +256,7 @@ async fn what_a_lost_cluster_had_stays_on_the_screen_and_nobody_speaks_for_it() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_hangs_is_still_asked_while_the_other_is_shown() {
     let estate = estate();
-    let hub = hub(&estate, "hub");
+    let hub = hub::hub(&estate, "hub");
     let app = AppKey::new("default", "helm-hello");
     until(&hub, &app, "it waits", |tree| lines(tree).len() == whole("local").len() + 1).await;
     estate.cut("foo", Cut::Hang).unwrap();
@@ -271,4 +267,94 @@ async fn a_cluster_that_hangs_is_still_asked_while_the_other_is_shown() {
     assert!(tree.nodes.iter().any(|node| &*node.message == "still asking"), "{tree:?}");
     estate.restore("foo").unwrap();
     followed.until("foo answers", |tree| pods(tree).len() == 2).await;
+}
+
+/// The line of an object, where it has one.
+fn line<'a>(tree: &'a Tree, cluster: &str, kind: &str, name: &str) -> Option<&'a Node> {
+    tree.nodes.iter().find(|node| {
+        matches!(&node.what, What::Object(key)
+            if key.cluster.as_str() == cluster && &*key.kind == kind && &*key.name == name)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_is_forbidden_meanwhile_is_unknown_there_and_the_rest_goes_on() {
+    let estate = estate();
+    let hub = hub::hub(&estate, "hub");
+    let mut followed = Followed::new(&hub, &AppKey::new("shop", "storefront"));
+    let is_well = |tree: &Tree| {
+        let service = |cluster| line(tree, cluster, "Service", "web").is_some_and(|node| node.own == Health::Ok);
+        service("local") && service("foo") && pods(tree).len() == 6 && tree.asking.is_empty()
+    };
+    followed.until("all of it", is_well).await;
+    until_watches(&estate, "foo", |watches| watches > 3).await;
+    let (cluster, resource) = ("foo".to_owned(), "services".to_owned());
+    estate.perform(&ctl::Command::Forbid { cluster, resource, allow: false }).unwrap();
+    let is_said = |tree: &Tree| {
+        tree.incomplete.iter().any(|gap| gap.cluster.as_str() == "foo" && gap.kind.as_deref() == Some("Service"))
+    };
+    let tree = followed.until("it is said", is_said).await;
+    let service = |cluster| line(&tree, cluster, "Service", "web").unwrap();
+    assert_eq!((service("local").own, service("foo").own), (Health::Ok, Health::Unknown));
+    assert!(service("foo").message.contains("not permitted"), "{}", service("foo").message);
+    assert_eq!(pods(&tree).len(), 6, "{:?}", lines(&tree));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_is_uninstalled_meanwhile_is_told_as_such() {
+    let estate = estate();
+    let hub = hub::hub(&estate, "hub");
+    let mut followed = Followed::new(&hub, &AppKey::new("payments", "ledger"));
+    followed.until("both pods", |tree| pods(tree).len() == 2 && tree.asking.is_empty()).await;
+    until_watches(&estate, "foo", |watches| watches > 3).await;
+    let (cluster, resource) = ("foo".to_owned(), "helmreleases.helm.toolkit.fluxcd.io".to_owned());
+    estate.perform(&ctl::Command::Uninstall { cluster, resource }).unwrap();
+    let is_told = |tree: &Tree| {
+        line(tree, "foo", "HelmRelease", "ledger")
+            .is_some_and(|node| node.own == Health::Gone && node.message.contains("is not installed"))
+    };
+    let tree = followed.until("it is told", is_told).await;
+    // What it was made from is of another kind, and still there.
+    assert_eq!(line(&tree, "foo", "HelmRepository", "ledger").unwrap().own, Health::Ok);
+}
+
+async fn delete(hub: &Hub, path: &str) {
+    let request = http::Request::delete(path).body(Vec::new()).unwrap();
+    hub.client().request::<serde_json::Value>(request).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_vanishes_is_gone_with_what_it_made() {
+    let options = Options { speed: 20.0, scenario: Some("bad-days".into()), ..Options::default() };
+    let estate = Estate::start(options).unwrap();
+    let hub = hub::hub(&estate, "hub");
+    let mut followed = Followed::new(&hub, &AppKey::new("orders", "mailer"));
+    followed.until("its pod", |tree| pods(tree).len() == 1 && tree.asking.is_empty()).await;
+    delete(&hub, "/apis/apps/v1/namespaces/orders/deployments/mailer").await;
+    let is_gone = |tree: &Tree| {
+        line(tree, "local", "Deployment", "mailer").is_some_and(|node| node.own == Health::Gone)
+            && pods(tree).is_empty()
+    };
+    let tree = followed.until("it is gone", is_gone).await;
+    assert_eq!(tree.health(), Some(Health::Failed), "what was applied is missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_is_deleted_is_said_to_be() {
+    let estate = estate();
+    let hub = hub::hub(&estate, "hub");
+    let app = AppKey::new("shop", "storefront");
+    let mut followed = Followed::new(&hub, &app);
+    followed.until("all of it", |tree| pods(tree).len() == 6 && tree.asking.is_empty()).await;
+    delete(&hub, "/apis/core.oam.dev/v1beta1/namespaces/shop/applications/storefront").await;
+    let said = timeout(PATIENCE, async {
+        loop {
+            if let Err(reason) = followed.pictures.recv().await.unwrap() {
+                return reason;
+            }
+        }
+    });
+    let said = said.await.unwrap();
+    assert!(said.contains("application shop/storefront"), "{said}");
+    assert!(said.contains("deleted") || said.contains("not found"), "{said}");
 }

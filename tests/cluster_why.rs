@@ -2,10 +2,13 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "support/hub.rs"]
+mod hub;
+
 use std::time::Duration;
 
 use lateen::{
-    cluster::{Connect, Hub, project, request, why::look_up},
+    cluster::{Hub, project, request, why::look_up},
     demo::{Estate, Options},
     model::{
         health::judge,
@@ -26,20 +29,13 @@ fn estate() -> Estate {
     Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap()
 }
 
-fn hub(estate: &Estate) -> Hub {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("kubeconfig");
-    std::fs::write(&file, estate.kubeconfig()).unwrap();
-    Hub::load(&Connect { kubeconfig: Some(file), context: Some("hub".to_owned()), ..Connect::default() }).unwrap()
-}
-
 fn sentences(chain: &Chain) -> Vec<String> {
     chain.links.iter().map(|link| link.reason.to_string()).collect()
 }
 
 /// Looks until the chain of an application says each of these, one after the other.
 async fn until(estate: &Estate, namespace: &str, name: &str, wanted: &[&str]) -> Chain {
-    let hub = hub(estate);
+    let hub = hub::hub(estate, "hub");
     let key = AppKey::new(namespace, name);
     let subject = Subject::Application(key.clone());
     let path = format!("/apis/core.oam.dev/v1beta1/namespaces/{namespace}/applications/{name}");

@@ -1,6 +1,9 @@
 //! Restarting, scaling and deleting one object: over the wire, and in the simulated estate.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[cfg(feature = "demo")]
+#[path = "support/hub.rs"]
+mod hub;
 #[path = "support/scripted.rs"]
 mod scripted;
 
@@ -199,7 +202,7 @@ mod estate {
     use std::time::Duration;
 
     use lateen::{
-        cluster::{Connect, Hub, actions::review, error::Error, request},
+        cluster::{Hub, actions::review, error::Error, request},
         demo::{Estate, Options},
         model::{
             acting::{Keeper, Right},
@@ -209,13 +212,6 @@ mod estate {
     use tokio::time::{sleep, timeout};
 
     use super::*;
-
-    fn hub(estate: &Estate, context: &str) -> Hub {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("kubeconfig");
-        std::fs::write(&file, estate.kubeconfig()).unwrap();
-        Hub::load(&Connect { kubeconfig: Some(file), context: Some(context.to_owned()), ..Connect::default() }).unwrap()
-    }
 
     async fn get(hub: &Hub, cluster: &str, path: &str) -> Result<Value, Error> {
         request::get_json(&hub.member(&ClusterId::named(cluster)), path, Duration::from_secs(10)).await
@@ -262,7 +258,7 @@ mod estate {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_workload_is_restarted_scaled_and_deleted() {
         let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
-        let hub = hub(&estate, "hub");
+        let hub = hub::hub(&estate, "hub");
         // As long as the release is being installed Flux applies it anew, and with it the number of pods.
         until(&hub, "local", RELEASE, "the release is installed", is_ready).await;
         let before = running(&until(&hub, "local", PODS, "two pods", |list| running(list).len() == 2).await);
@@ -287,11 +283,11 @@ mod estate {
     #[tokio::test(flavor = "multi_thread")]
     async fn who_may_only_read_is_told_what_is_needed() {
         let estate = Estate::start(Options { speed: 20.0, ..Options::default() }).unwrap();
-        let admin = hub(&estate, "hub");
+        let admin = hub::hub(&estate, "hub");
         until(&admin, "local", PODS, "two pods", |list| running(list).len() == 2).await;
         let list = get(&admin, "local", DEPLOYMENTS).await.unwrap();
         let name = list["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
-        let reader = hub(&estate, "hub-reader");
+        let reader = hub::hub(&estate, "hub-reader");
         let prepared = prepare(&reader, &key("local", "Deployment", "default", &name), &Verb::ALL).await.unwrap();
         assert_eq!(prepared.refusal(Verb::Restart).map(|needs| &**needs), Some("needs patch on deployments.apps"));
         assert_eq!(prepared.refusal(Verb::Delete).map(|needs| &**needs), Some("needs delete on deployments.apps"));

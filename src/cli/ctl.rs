@@ -94,6 +94,23 @@ pub(super) enum What {
         #[arg(long, value_name = "C", value_delimiter = ',')]
         clusters: Vec<String>,
     },
+    /// Forbid one kind in a cluster, as the rights it was joined with may
+    Forbid {
+        /// The cluster
+        cluster: String,
+        /// The kind, such as persistentvolumeclaims or helmreleases.helm.toolkit.fluxcd.io
+        resource: String,
+        /// Allow it again
+        #[arg(long)]
+        allow: bool,
+    },
+    /// Delete the definition of a kind in a cluster, and all objects of that kind
+    Uninstall {
+        /// The cluster
+        cluster: String,
+        /// The kind, such as helmreleases.helm.toolkit.fluxcd.io
+        resource: String,
+    },
     /// Forget a cluster's history, so that older watches are gone
     Compact {
         /// The cluster
@@ -116,6 +133,8 @@ impl From<What> for Command {
             }
             What::Log { cluster, pod_namespace: namespace, pod, text } => Self::Log { cluster, namespace, pod, text },
             What::Addon { name, clusters } => Self::Addon { name, clusters },
+            What::Forbid { cluster, resource, allow } => Self::Forbid { cluster, resource, allow },
+            What::Uninstall { cluster, resource } => Self::Uninstall { cluster, resource },
             What::Compact { cluster } => Self::Compact { cluster },
         }
     }

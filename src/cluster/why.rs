@@ -1,8 +1,8 @@
 //! What the chain to a cause needs, looked up.
 //!
 //! Asked per look: what the tree asks ([`super::tree`]); then of at most `OBJECTS` objects that are not well (of those
-//! alike two): the object and its events, and for an uncommon kind at most two questions for where it is; and of at most
-//! `LOGS` containers that ended badly the last `LINES` lines, of the run before where they run again. Of a pod without
+//! alike two): the object and its events, of a Helm release also its chart, and for an uncommon kind at most two
+//! questions for where it is; and of at most `LOGS` containers that ended badly the last `LINES` lines, of the run before where they run again. Of a pod without
 //! an application: the pod, its events, its logs. A Secret is never asked for. What is refused is told, and the rest
 //! goes on.
 
@@ -143,7 +143,7 @@ async fn look_at(hub: &Hub, subject: &Subject, tree: Tree) -> Looked {
     // In their order, so that the same answers make the same chain.
     let mut looks = stream::iter(looks).buffered(AT_ONCE);
     while let Some((key, look)) = looks.next().await {
-        looked.states.extend(look.state);
+        looked.states.extend(look.state.into_iter().chain(look.chart));
         looked.pods.extend(look.pod);
         looked.warnings.extend(look.warnings);
         looked.notes.extend(look.notes);
@@ -165,6 +165,8 @@ async fn look_at(hub: &Hub, subject: &Subject, tree: Tree) -> Looked {
 #[derive(Default)]
 struct Look {
     state: Option<ObjectState>,
+    /// The chart of a release.
+    chart: Option<ObjectState>,
     pod: Option<PodState>,
     warnings: Vec<Warning>,
     notes: Vec<Text>,
@@ -193,7 +195,9 @@ async fn closely(hub: &Hub, key: &ResourceKey) -> Look {
             return look;
         }
     };
-    look.state = Some(project::object_state(key, &object));
+    let state = project::object_state(key, &object);
+    look.chart = chart(&client, &state).await;
+    look.state = Some(state);
     look.pod = key.as_pod().map(|pod| project::pod_state(&pod, &object));
     let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
     match describe::events(&client, &key.namespace, uid, DEADLINE).await {
@@ -201,6 +205,14 @@ async fn closely(hub: &Hub, key: &ResourceKey) -> Look {
         Err(error) => look.notes.push(format!("events in {}: {}", key.cluster, error.message).into()),
     }
     look
+}
+
+/// How the chart of a release stands. One that cannot be had is none: the release says that it is not ready.
+async fn chart(client: &kube::Client, release: &ObjectState) -> Option<ObjectState> {
+    let key = release.chart_key()?;
+    let place = discovery::resolve(client, &key.group, &key.kind, DEADLINE).await.ok()?;
+    let chart: Value = request::get_json(client, &place.object(&key.namespace, &key.name), DEADLINE).await.ok()?;
+    Some(project::object_state(&key, &chart))
 }
 
 fn note(key: &ResourceKey, error: &Error) -> Text {

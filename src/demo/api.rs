@@ -27,6 +27,7 @@ mod watch;
 mod write;
 
 pub(crate) use body::{Answer, Body};
+pub(crate) use format::Format;
 pub(crate) use path::Target;
 use write::Write;
 
@@ -34,7 +35,7 @@ use super::access::{Attempt, User};
 use super::query::Query;
 use super::status::Status;
 use super::world::{Cluster, World};
-use super::{ctl, gateway, pods, traffic};
+use super::{ctl, gateway, metrics, pods, traffic};
 
 /// One request, who sent it and to which cluster.
 pub(crate) struct Call {
@@ -131,6 +132,7 @@ impl Call {
             let known = discovery::resources(&self.cluster, group, version).is_some();
             return if known { Err(Status::no_such_resource()) } else { Ok(not_found()) };
         };
+        let foreign = self.request.headers().get(header::USER_AGENT).is_none_or(|name| name != traffic::OWN);
         let method = self.request.method().clone();
         let subresource = target.subresource.clone();
         let verb = match (&method, target.name.is_empty()) {
@@ -147,11 +149,17 @@ impl Call {
         // A namespace is of itself.
         let namespace = if target.kind.name == "Namespace" { &target.name } else { &target.namespace };
         self.user.authorize(&Attempt { verb, group, resource: &target.resource(), namespace, name: &target.name })?;
+        if foreign && self.cluster.forbids(target.kind) {
+            return Err(Status::forbidden(self.user.name(), verb, group, &target.resource(), &target.name, namespace));
+        }
         let pod = target.kind.name == "Pod" && target.kind.group.is_empty();
         match (&method, subresource.as_str()) {
             (&Method::GET, "log") if pod => return pods::log::answer(&self, &target),
             (_, "exec") if pod => return pods::exec::answer(self, &target),
             (_, "portforward") if pod => return pods::forward::answer(self, &target),
+            (&Method::GET, "") if group == metrics::GROUP && !self.query.flag("watch") => {
+                return metrics::answer(&self.cluster.store, &target, self.request.headers(), &self.query);
+            }
             (&Method::GET, "" | "status") if target.name.is_empty() || self.query.flag("watch") => {
                 return read::list(&self.cluster.store, &target, self.request.headers(), &self.query);
             }
@@ -221,6 +229,6 @@ pub(crate) fn json(code: StatusCode, value: &serde_json::Value) -> Answer {
 }
 
 /// A body of pieces that come when they come.
-pub(crate) use body::{answer as with_body, full, refusal, stream};
+pub(crate) use body::{answer as with_body, full, json as answer_json, refusal, stream};
 pub(crate) use body::{parse, read as read_body};
 pub(crate) use write::complete;

@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use api::Cluster;
+pub(crate) use kubevela::placed;
 
 /// How the controllers run.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -93,6 +93,23 @@ pub enum Command {
         /// Where to; none for everywhere.
         clusters: Vec<String>,
     },
+    /// Forbid everybody who comes from outside one kind in a cluster, as the rights of the credential that joined it
+    /// may; or allow it again.
+    Forbid {
+        /// Its name.
+        cluster: String,
+        /// The kind, as `kubectl api-resources -o name` has it.
+        resource: String,
+        /// Allow it again.
+        allow: bool,
+    },
+    /// Delete the definition of a kind in a cluster, and with it all objects of that kind.
+    Uninstall {
+        /// Its name.
+        cluster: String,
+        /// The kind, as `kubectl api-resources -o name` has it.
+        resource: String,
+    },
     /// Forget a cluster's history, so that watches from before answer 410.
     Compact {
         /// Its name.
@@ -200,11 +217,23 @@ pub(crate) fn perform(world: &World, command: &Command) -> Result<String, Error>
             furniture::place_flux(world, &clusters)?;
             format!("installed fluxcd in {}", clusters.join(", "))
         }
+        Command::Forbid { cluster, resource, allow } => {
+            world.cluster(cluster)?.forbid(known(resource)?, !allow);
+            format!("{cluster} {} {resource}", if *allow { "allows" } else { "forbids" })
+        }
+        Command::Uninstall { cluster, resource } => {
+            world.cluster(cluster)?.uninstall(known(resource)?);
+            format!("{cluster} has no {resource} any more")
+        }
         Command::Compact { cluster } => {
             world.cluster(cluster)?.store.compact();
             format!("{cluster} has forgotten its history")
         }
     })
+}
+
+fn known(resource: &str) -> Result<&'static kinds::Kind, Error> {
+    kinds::qualified(resource).ok_or_else(|| Error::NoSuchResource(resource.to_owned()))
 }
 
 /// Puts the mark of what is to fail on an object.

@@ -6,11 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::api;
+use super::controllers::placed;
 use super::gateway;
 use super::kinds::{self, FLUX, VELA};
 use super::store::Key;
 use super::world::{Cluster, World};
-use super::{Error, HUB, MEMBER, scenario};
+use super::{Error, HUB, MEMBER, metrics, scenario};
 
 /// Furnishes every cluster; a cluster is joined and has Flux unless the estate is to be empty.
 pub(crate) fn place(world: &World) -> Result<(), Error> {
@@ -22,6 +23,7 @@ pub(crate) fn place(world: &World) -> Result<(), Error> {
         }
         if !empty {
             cluster.install(&FLUX);
+            cluster.install(&[metrics::GROUP]);
         }
         if ![HUB, MEMBER].contains(&cluster.name.as_str()) {
             node(cluster);
@@ -38,12 +40,28 @@ pub(crate) fn place(world: &World) -> Result<(), Error> {
         "foo.key" => Some(credential.key.clone()),
         _ => None,
     };
-    for (cluster, object) in scenario::embedded(empty, &fill)? {
-        put(world, &cluster, object)?;
-    }
+    let mut documents = scenario::embedded(empty, &fill)?;
     if let Some(path) = &world.options.scenario {
-        for (cluster, object) in scenario::asked(path, &fill)? {
-            put(world, &cluster, object)?;
+        documents.extend(scenario::asked(path, &fill)?);
+    }
+    placed::dress(&mut documents);
+    for (cluster, object) in &documents {
+        put(world, cluster, object.clone())?;
+    }
+    write_down(world, &documents)
+}
+
+/// Writes down what KubeVela would have of the applications that are placed.
+fn write_down(world: &World, documents: &[(String, Value)]) -> Result<(), Error> {
+    for document in documents.iter().filter(|document| placed::is_application(document)) {
+        let (cluster, application) = document;
+        let text = |key: &str| application["metadata"][key].as_str().unwrap_or_default();
+        let kind = kinds::of(application["apiVersion"].as_str().unwrap_or_default(), "Application");
+        let key = Key::new(text("namespace"), text("name"));
+        let live = kind.and_then(|kind| world.hub().store.get(kind, &key));
+        let uid = live.map(|live| live.uid.to_string()).unwrap_or_default();
+        for record in placed::records(application, &uid, documents) {
+            put(world, cluster, record)?;
         }
     }
     Ok(())
@@ -73,10 +91,25 @@ pub(crate) fn place_flux(world: &World, clusters: &[String]) -> Result<(), Error
 }
 
 /// Puts an object of a scenario into a cluster.
-pub(crate) fn put(world: &World, cluster: &str, object: Value) -> Result<(), Error> {
+pub(crate) fn put(world: &World, cluster: &str, mut object: Value) -> Result<(), Error> {
     let cluster = world.cluster(cluster)?;
+    // Not part of an object: what KubeVela wrote down of it.
+    if let Some(fields) = object.as_object_mut() {
+        fields.shift_remove("record");
+    }
     let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if api_version == scenario::ESTATE {
+        // What is true of a cluster itself, and no object of it.
+        let resource = object["metadata"]["name"].as_str().unwrap_or_default();
+        let found = kinds::qualified(resource).ok_or_else(|| Error::NoSuchResource(resource.to_owned()))?;
+        match kind.as_str() {
+            "Forbidden" => cluster.forbid(found, true),
+            "Uninstalled" => cluster.uninstall(found),
+            _ => return Err(Error::NoSuchKind { api_version, kind }),
+        }
+        return Ok(());
+    }
     let kind = kinds::of(&api_version, &kind).ok_or(Error::NoSuchKind { api_version, kind })?;
     cluster.place(kind, api::complete(kind, object));
     Ok(())

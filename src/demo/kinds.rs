@@ -194,6 +194,11 @@ pub(crate) fn of(api_version: &str, kind: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|known| known.name == kind && known.group == group && known.version == version)
 }
 
+/// The kind of that qualified name: `pods`, `helmreleases.helm.toolkit.fluxcd.io`.
+pub(crate) fn qualified(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.qualified() == name)
+}
+
 /// The kind of core objects with that plural; for code that names one it knows to be in the table.
 pub(crate) fn core(plural: &str) -> &'static Kind {
     find("", "v1", plural).unwrap_or(&KINDS[0])
@@ -208,6 +213,7 @@ mod tests {
         for (index, kind) in KINDS.iter().enumerate() {
             assert_eq!(find(kind.group, kind.version, kind.plural), Some(kind));
             assert_eq!(of(&kind.api_version(), kind.name), Some(kind));
+            assert_eq!(qualified(&kind.qualified()), Some(kind));
             assert_eq!(kind.index(), index);
         }
         assert_eq!(core("secrets").name, "Secret");

@@ -5,6 +5,10 @@
 //! and the label `estate.lateen.dev/placed` tells the controllers to leave it alone; nodes are everybody's. One with
 //! a spec alone is *played*: the controllers do the rest.
 //!
+//! A placed Application may have a key `record`: what KubeVela wrote down of it beside what is in it
+//! ([`super::controllers::placed`]). Documents of [`ESTATE`] are no objects: `Forbidden` is a kind (by its qualified name)
+//! that a cluster lets nobody see, `Uninstalled` one that it does not have.
+//!
 //! In strings, `${now}` and `${now-3h}` become times, and any other `${name}` what the estate fills in. A Secret's
 //! `stringData` becomes `data`, as an API server does it.
 
@@ -15,25 +19,39 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// Nodes, namespaces, KubeVela and Flux themselves.
-const BARE: [(&str, &str); 1] = [("bare.yaml", include_str!("../../assets/estate/bare.yaml"))];
+const BARE: [File; 1] = [("bare.yaml", include_str!("../../assets/estate/bare.yaml"))];
 /// What has been joined, installed and delivered when the estate opens.
-const OPENING: [(&str, &str); 2] = [
+const OPENING: [File; 2] = [
     ("joined.yaml", include_str!("../../assets/estate/joined.yaml")),
     ("applications.yaml", include_str!("../../assets/estate/applications.yaml")),
 ];
 
-/// Scenarios that `--scenario NAME` adds to what the estate opens with.
-const NAMED: [(&str, &str); 5] = [
-    ("bad-days", include_str!("../../assets/estate/bad-days.yaml")),
-    ("held", include_str!("../../assets/estate/held.yaml")),
-    ("runs", include_str!("../../assets/estate/runs.yaml")),
-    ("vela-1.4", include_str!("../../assets/estate/vela-1.4.yaml")),
-    ("workloads", include_str!("../../assets/estate/workloads.yaml")),
+/// A scenario file: its name, and its text.
+type File = (&'static str, &'static str);
+
+const BAD_DAYS: File = ("bad-days.yaml", include_str!("../../assets/estate/bad-days.yaml"));
+const ORDERS: File = ("bad-days-orders.yaml", include_str!("../../assets/estate/bad-days-orders.yaml"));
+const RELEASES: File = ("bad-days-releases.yaml", include_str!("../../assets/estate/bad-days-releases.yaml"));
+const HELD: File = ("held.yaml", include_str!("../../assets/estate/held.yaml"));
+const RUNS: File = ("runs.yaml", include_str!("../../assets/estate/runs.yaml"));
+const VELA_1_4: File = ("vela-1.4.yaml", include_str!("../../assets/estate/vela-1.4.yaml"));
+const WORKLOADS: File = ("workloads.yaml", include_str!("../../assets/estate/workloads.yaml"));
+
+/// Scenarios that `--scenario NAME` adds to what the estate opens with, and of which files each is made.
+const NAMED: [(&str, &[File]); 5] = [
+    ("bad-days", &[BAD_DAYS, ORDERS, RELEASES, HELD]),
+    ("held", &[HELD]),
+    ("runs", &[RUNS]),
+    ("vela-1.4", &[VELA_1_4]),
+    ("workloads", &[WORKLOADS]),
 ];
 /// The name of all of them.
 const ALL: &str = "all";
 /// The label by which controllers leave an object alone.
 const PLACED: &str = "estate.lateen.dev/placed";
+
+/// The apiVersion of what a scenario says of a cluster itself.
+pub(crate) const ESTATE: &str = "estate.lateen.dev/v1";
 
 /// Why a scenario cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -104,9 +122,14 @@ pub fn embedded(empty: bool, fill: &dyn Fn(&str) -> Option<String>) -> Result<Ve
 /// The scenario that `--scenario` asks for: one of the embedded by name (`all` is every one of them), else a file.
 pub fn asked(path: &Path, fill: &dyn Fn(&str) -> Option<String>) -> Result<Vec<(String, Value)>, Error> {
     let wanted = path.to_str().unwrap_or_default();
-    let named: Vec<_> = NAMED.iter().filter(|(name, _)| wanted == ALL || wanted == *name).collect();
-    if !named.is_empty() {
-        let all: Result<Vec<_>, Error> = named.into_iter().map(|(name, text)| parse(name, text, fill)).collect();
+    let mut files: Vec<File> = Vec::new();
+    for file in NAMED.iter().filter(|(name, _)| wanted == ALL || wanted == *name).flat_map(|(_, files)| *files) {
+        if !files.contains(file) {
+            files.push(*file);
+        }
+    }
+    if !files.is_empty() {
+        let all: Result<Vec<_>, Error> = files.into_iter().map(|(name, text)| parse(name, text, fill)).collect();
         return Ok(all?.concat());
     }
     match std::fs::read_to_string(path) {
@@ -233,7 +256,8 @@ mod tests {
     fn named_scenarios_hold_what_no_controller_plays() {
         let all = asked(Path::new(ALL), &|_| None).unwrap();
         let known = |api_version: &Value, kind: &Value| {
-            crate::demo::kinds::of(api_version.as_str().unwrap(), kind.as_str().unwrap()).is_some()
+            api_version == ESTATE
+                || crate::demo::kinds::of(api_version.as_str().unwrap(), kind.as_str().unwrap()).is_some()
         };
         for (cluster, object) in &all {
             assert!(cluster == "local" || cluster == "foo", "{cluster}");
@@ -253,7 +277,8 @@ mod tests {
             "PodMetrics",
             "NodeMetrics",
             "Event",
-            "ResourceTracker",
+            "Forbidden",
+            "Uninstalled",
         ] {
             assert!(all.iter().any(|(_, object)| object["kind"] == kind), "{kind}");
         }

@@ -228,6 +228,11 @@ impl Store {
         self.lock().stocks[kind.index()].changed.subscribe()
     }
 
+    /// Ends every watch of a kind, after what it has not told yet.
+    pub(crate) fn end_watches(&self, kind: &Kind) {
+        self.lock().stocks[kind.index()].changed = watch::Sender::new(());
+    }
+
     /// A page of a list, as it is or as it was.
     pub(crate) fn list(&self, query: &Query<'_>) -> Result<Page, Forgotten> {
         let state = self.lock();

@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::ctl::CONTROL;
-use super::kinds::{self, FLUX, Kind, VELA};
+use super::kinds::{self, FLUX, KINDS, Kind, VELA};
 use super::link::Link;
 use super::pods::log::Appended;
 use super::store::{Deletion, Object, Store, mix};
 use super::tls::Authority;
 use super::traffic::Counters;
-use super::{Error, GATEWAY, HUB, MEMBER, Options};
+use super::{Error, GATEWAY, HUB, MEMBER, Options, metrics};
 
 /// One simulated cluster.
 #[derive(Debug)]
@@ -28,10 +28,14 @@ pub(crate) struct Cluster {
     pub(crate) appended: Appended,
     /// The groups beyond Kubernetes' own that are installed.
     installed: RwLock<BTreeSet<&'static str>>,
+    /// Kinds whose CustomResourceDefinition was deleted, by their place among [`kinds::KINDS`].
+    deleted: RwLock<BTreeSet<usize>>,
+    /// Kinds that nobody from outside may have to do with.
+    forbidden: RwLock<BTreeSet<usize>>,
 }
 
 /// Groups that a bare cluster does not have.
-const OPTIONAL: [&str; 5] = [VELA, FLUX[0], FLUX[1], FLUX[2], "metrics.k8s.io"];
+const OPTIONAL: [&str; 5] = [VELA, FLUX[0], FLUX[1], FLUX[2], metrics::GROUP];
 
 impl Cluster {
     pub(crate) fn url(&self) -> String {
@@ -44,18 +48,45 @@ impl Cluster {
 
     /// Whether the kind is installed here.
     pub(crate) fn serves(&self, kind: &Kind) -> bool {
-        !OPTIONAL.contains(&kind.group)
-            || self.installed.read().unwrap_or_else(PoisonError::into_inner).contains(kind.group)
+        let is_there = !OPTIONAL.contains(&kind.group)
+            || self.installed.read().unwrap_or_else(PoisonError::into_inner).contains(kind.group);
+        is_there && !self.deleted.read().unwrap_or_else(PoisonError::into_inner).contains(&kind.index())
+    }
+
+    /// Whether the kind is kept from everybody outside, as by the rights of the credential that joined the cluster.
+    pub(crate) fn forbids(&self, kind: &Kind) -> bool {
+        self.forbidden.read().unwrap_or_else(PoisonError::into_inner).contains(&kind.index())
+    }
+
+    /// Forbids a kind, or allows it again. Watches end, as they do when their time is over, and learn of it.
+    pub(crate) fn forbid(&self, kind: &'static Kind, forbidden: bool) {
+        let mut all = self.forbidden.write().unwrap_or_else(PoisonError::into_inner);
+        if forbidden {
+            all.insert(kind.index());
+        } else {
+            all.remove(&kind.index());
+        }
+        drop(all);
+        self.store.end_watches(kind);
+    }
+
+    /// Takes a kind away: all its objects go, whatever holds them, and then it is not served any more.
+    pub(crate) fn uninstall(&self, kind: &'static Kind) {
+        self.store.clear(kind);
+        self.deleted.write().unwrap_or_else(PoisonError::into_inner).insert(kind.index());
+        self.store.end_watches(kind);
     }
 
     /// Installs groups, as an addon's CustomResourceDefinitions do.
     pub(crate) fn install(&self, groups: &[&'static str]) {
         self.installed.write().unwrap_or_else(PoisonError::into_inner).extend(groups);
+        let is_other = |index: &usize| KINDS.get(*index).is_none_or(|kind| !groups.contains(&kind.group));
+        self.deleted.write().unwrap_or_else(PoisonError::into_inner).retain(is_other);
     }
 
     /// Puts an object as it is, and its group where that is not there yet.
     pub(crate) fn place(&self, kind: &'static Kind, object: serde_json::Value) -> Arc<Object> {
-        if OPTIONAL.contains(&kind.group) {
+        if OPTIONAL.contains(&kind.group) && !self.serves(kind) {
             self.install(&[kind.group]);
         }
         self.store.place(kind, object)
@@ -100,6 +131,8 @@ impl World {
                 appended: Appended::default(),
                 counters: Counters::default(),
                 installed: RwLock::default(),
+                deleted: RwLock::default(),
+                forbidden: RwLock::default(),
             };
             listeners.push((Arc::new(cluster), listener));
         }
@@ -152,7 +185,8 @@ pub(crate) async fn reap(cluster: Arc<Cluster>, speed: f64) {
             }
         }
         if events.is_empty() && changes.changed().await.is_err() {
-            return;
+            // Watches of the kind were ended, not the cluster.
+            changes = cluster.store.changes(pods);
         }
     }
 }

@@ -40,7 +40,9 @@ pub fn object_state(key: &ResourceKey, object: &Value) -> ObjectState {
     let source = [chart, spec.node("sourceRef"), spec.node("chartRef")]
         .into_iter()
         .find_map(|source| Some((source.filled("kind")?, source.filled("name")?)));
-    ObjectState { key: key.clone(), conditions: told, source }
+    let chart = status.filled("helmChart");
+    let chart = chart.and_then(|chart| chart.split_once('/').map(|(space, name)| (space.into(), name.into())));
+    ObjectState { key: key.clone(), conditions: told, source, chart }
 }
 
 /// The containers of a pod, init containers first.

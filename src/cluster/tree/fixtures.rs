@@ -230,3 +230,119 @@ async fn a_custom_resource_is_told_by_its_conditions_where_its_columns_say_nothi
     assert_eq!(page(&condition("Ready", "False")), "progressing NoSpace: the disk is full");
     assert_eq!(page(&serde_json::json!({"observedGeneration": 1})), "progressing the newest spec is not observed yet");
 }
+
+/// The clusters that a hub knows, and an application that a label of theirs sends to one of them.
+#[test]
+fn clusters_of_the_registry_and_what_is_meant_for_them() {
+    let documents = fixture!("samples/15-clusters.yaml");
+    let clusters: Vec<_> = documents.iter().filter(|object| object["kind"] == "VirtualCluster").collect();
+    let mut text = String::new();
+    let mut ids = Vec::new();
+    for cluster in clusters.into_iter().filter_map(project::cluster) {
+        let labels: Vec<String> = cluster.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let (id, alias, kind) = (&cluster.id, &cluster.alias, &cluster.kind);
+        writeln!(text, "{id} “{alias}” {kind} {} [{}]", cluster.endpoint, labels.join(", ")).unwrap();
+        ids.push(cluster.id);
+    }
+    let mut found = found(&fixture!("samples/09-resourcetrackers-helm-hello.yaml"), 2);
+    found.clusters.clone_from(&ids);
+    found.asking = ids;
+    write!(text, "\n{}", told(&assemble(&found))).unwrap();
+    assert_snapshot!("clusters", text);
+}
+
+/// What revisions kept says which objects a tree had: those of the first revision are rows of the history now.
+#[test]
+fn revisions_have_the_trackers_of_their_generations() {
+    let mut text = String::new();
+    for revision in fixture!("samples/18-applicationrevisions-helm-hello.yaml") {
+        let name = revision["metadata"]["name"].as_str().unwrap();
+        let generation: i64 = name.rsplit_once("-v").unwrap().1.parse().unwrap();
+        let application = &revision["spec"]["application"];
+        let row = project::application(application);
+        let mut found = found(&fixture!("samples/09-resourcetrackers-helm-hello.yaml"), generation);
+        found.clusters = row.placements.iter().map(|placement| placement.cluster.clone()).collect();
+        writeln!(text, "--- {name}\n{}", told(&assemble(&found))).unwrap();
+    }
+    assert_snapshot!("revisions", text);
+}
+
+/// KubeVela's own `helmchart` has no HelmRelease: everything that the chart renders is tracked, and with it a ConfigMap
+/// that says which release it was, and Helm's Secret, whose content nobody reads.
+#[test]
+fn a_native_helm_chart_is_told_by_what_it_rendered() {
+    let entry = |version: &str, kind: &str, name: &str, by_trait: bool| {
+        let mut entry = serde_json::json!({
+            "apiVersion": version, "kind": kind, "name": name, "namespace": "web", "cluster": "foo", "component": "hello",
+        });
+        if by_trait {
+            entry["trait"] = "AuxiliaryWorkload".into();
+        }
+        entry
+    };
+    let tracker = serde_json::json!({
+        "metadata": {"name": "web-v1-web", "labels": {"app.oam.dev/name": "web", "app.oam.dev/namespace": "web"}},
+        "spec": {"type": "versioned", "applicationGeneration": 1, "managedResources": [
+            entry("v1", "ConfigMap", "hello-helm-release", false),
+            entry("apps/v1", "Deployment", "hello", true),
+            entry("v1", "Service", "hello", true),
+            entry("v1", "Secret", "sh.helm.release.v1.hello.v1", true),
+        ]},
+    });
+    let mut found = found(&[tracker], 1);
+    let object = |version: &str, kind: &str, name: &str, more: Value| {
+        let mut object = serde_json::json!({
+            "apiVersion": version, "kind": kind,
+            "metadata": {"name": name, "namespace": "web", "uid": format!("{kind}-{name}"), "generation": 1,
+                "annotations": {"app.oam.dev/owner": "helm-provider", "meta.helm.sh/release-name": "hello"},
+                "labels": {"app.oam.dev/name": "web", "app.oam.dev/component": "hello"}},
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            if key == "owner" {
+                let owner =
+                    serde_json::json!([{"kind": value[0], "name": "hello", "uid": value[1], "controller": true}]);
+                object["metadata"]["ownerReferences"] = owner;
+            } else {
+                object[key] = value.clone();
+            }
+        }
+        object
+    };
+    let objects = [
+        object(
+            "v1",
+            "ConfigMap",
+            "hello-helm-release",
+            serde_json::json!({"data": {"releaseName": "hello", "resourceCount": "2"}}),
+        ),
+        object(
+            "apps/v1",
+            "Deployment",
+            "hello",
+            serde_json::json!({"spec": {"replicas": 1},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 0}}),
+        ),
+        object(
+            "apps/v1",
+            "ReplicaSet",
+            "hello-7d",
+            serde_json::json!({"owner": ["Deployment", "Deployment-hello"],
+            "spec": {"replicas": 1}, "status": {"replicas": 1}}),
+        ),
+        object(
+            "v1",
+            "Pod",
+            "hello-7d-x",
+            serde_json::json!({"owner": ["ReplicaSet", "ReplicaSet-hello-7d"],
+            "spec": {"containers": [{"name": "hello", "image": "hello:9"}]},
+            "status": {"phase": "Pending", "containerStatuses": [{"name": "hello", "image": "hello:9", "ready": false,
+                "restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}}]}}),
+        ),
+        object("v1", "Service", "hello", serde_json::json!({"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}})),
+        object("v1", "Secret", "sh.helm.release.v1.hello.v1", serde_json::json!({"type": "helm.sh/release.v1"})),
+    ];
+    found.resources = resources("foo", &objects);
+    let tree = assemble(&found);
+    assert!(!tree.nodes.iter().any(|node| matches!(&node.what, What::Object(key) if &*key.kind == "HelmRelease")));
+    assert_snapshot!("native_helm_chart", told(&tree));
+}

@@ -36,6 +36,8 @@ const ANEW_AT_ONCE: usize = 2;
 const ANEW: Duration = Duration::from_secs(30);
 /// After a release changed, what it made may be of kinds that are not watched: these are listed anew this soon.
 const AFTER_RELEASE: Duration = Duration::from_secs(2);
+/// After a watch that stood is refused, its kind is listed anew this soon: that tells why.
+const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 /// Back-off after failures: from … to.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
@@ -67,8 +69,9 @@ type Anew = (Vec<Arc<Served>>, Vec<(Question, Option<String>)>);
 
 /// Why a watch is over.
 enum Over {
-    /// It cannot be watched: to be listed now and then.
-    Refused,
+    /// It cannot be watched: to be listed now and then. True: it could be before, so that something has changed (rights,
+    /// or the kind is not installed any more), and what is known of it is of no use.
+    Refused(bool),
     /// The link to the cluster is gone.
     Lost(Error),
 }
@@ -189,9 +192,12 @@ impl Member {
                     }
                     Some(done) = tasks.join_next() => match done {
                         Ok(Done::Watch(_, Over::Lost(error))) => return Err(error),
-                        Ok(Done::Watch(question, Over::Refused)) => {
+                        Ok(Done::Watch(question, Over::Refused(stood))) => {
                             watches.remove(&question);
                             versions.insert(question, None);
+                            if stood {
+                                anew_at = anew_at.map(|at| at.min(Instant::now() + AFTER_REFUSAL));
+                            }
                             break;
                         }
                         Ok(Done::Anew(answer)) => {
@@ -340,18 +346,19 @@ async fn anew(asker: Asker, questions: Vec<Question>, deadline: Duration, tell: 
 /// Watches a question for as long as that goes.
 async fn follow(asker: Asker, question: Question, mut version: String, deadline: Duration, tell: Tell) -> Done {
     let mut quick: u32 = 0;
+    let mut stood = false;
     loop {
         let begun = Instant::now();
         let ended = asker.watch(&question, &mut version, deadline, &tell).await;
         quick = if begun.elapsed() < BACK_OFF.0 { quick + 1 } else { 0 };
         match ended {
-            Ok(Ended::Again) => {}
+            Ok(Ended::Again) => stood = true,
             Err(error) if error.class == Class::Busy => {}
             Ok(Ended::TooOld) => version.clear(),
             Err(error) if error.class == Class::Gone => version.clear(),
             Err(error) => {
                 let lost = matches!(error.class, Class::Unreachable | Class::Unauthorized | Class::TimedOut);
-                return Done::Watch(question, if lost { Over::Lost(error) } else { Over::Refused });
+                return Done::Watch(question, if lost { Over::Lost(error) } else { Over::Refused(stood) });
             }
         }
         if quick > 1 {
@@ -361,7 +368,8 @@ async fn follow(asker: Asker, question: Question, mut version: String, deadline:
         if version.is_empty() {
             match tell_of(&question, asker.list(&question, deadline).await, &tell).await {
                 Ok(Some(listed)) => version = listed,
-                Ok(None) => return Done::Watch(question, Over::Refused),
+                // Told by the list itself.
+                Ok(None) => return Done::Watch(question, Over::Refused(false)),
                 Err(error) => return Done::Watch(question, Over::Lost(error)),
             }
         }

@@ -10,6 +10,7 @@ mod dispatch;
 mod expression;
 mod health;
 mod merge;
+pub(crate) mod placed;
 mod placement;
 mod plan;
 mod render;

@@ -26,7 +26,9 @@ impl Object {
         if !metadata.is_object() {
             metadata = Value::Object(Map::new());
         }
-        metadata["resourceVersion"] = revision.to_string().into();
+        if revision > 0 {
+            metadata["resourceVersion"] = revision.to_string().into();
+        }
         // Metadata first, as all of Kubernetes' own kinds have it, and custom resources but for rare ones.
         let mut json = Vec::with_capacity(1024);
         json.extend_from_slice(METADATA.as_bytes());
@@ -65,6 +67,11 @@ impl Object {
 }
 
 impl Object {
+    /// An object that is worked out and not stored: it has no revision.
+    pub(crate) fn computed(value: Value) -> Self {
+        Self::new(value, 0)
+    }
+
     /// The same object with another revision.
     pub(crate) fn as_of(&self, kind: &Kind, revision: u64) -> Self {
         Self::new(self.value(kind), revision)

@@ -115,6 +115,15 @@ impl Store {
         }
     }
 
+    /// Removes every object of a kind, whatever holds it: what the deletion of its definition comes to.
+    pub(crate) fn clear(&self, kind: &Kind) {
+        let mut state = self.lock();
+        let keys: Vec<Key> = state.stocks[kind.index()].objects.keys().cloned().collect();
+        for key in keys {
+            self.remove(&mut state, kind.index(), &key);
+        }
+    }
+
     /// Takes an object away, and what only it owned.
     pub(super) fn remove(&self, state: &mut State, index: usize, key: &Key) {
         let Some(object) = state.stocks[index].objects.remove(key) else { return };

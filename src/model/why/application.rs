@@ -100,11 +100,16 @@ fn whole(chain: &mut Chain, app: &Application, standing: &Standing, known: &Know
         1
     };
     push_places(chain, depth, app, standing, known, |_| true);
+    let is_bad_below = chain.links.iter().any(|link| link.health != Health::Unknown && !is_fine(link.health));
     if standing.health == Health::Ok
         && !chain.is_well()
         && let Some(first) = chain.links.first_mut()
     {
-        first.reason = format!("the hub says {}, but not all is well", first.reason).into();
+        first.reason = if is_bad_below {
+            format!("the hub says {}, but not all is well", first.reason).into()
+        } else {
+            format!("the hub says {}; not all of it can be seen", first.reason).into()
+        };
     }
     let looked_at_all = known.looked.is_some_and(|looked| looked.gaps().is_empty());
     if let [only] = &mut chain.links[..]
@@ -391,13 +396,22 @@ fn tree_line(known: &Known<'_>, cluster: &ClusterId) -> Option<(usize, bool)> {
 fn push_place(chain: &mut Chain, depth: usize, app: &Application, place: &ClusterStanding, known: &Known<'_>) {
     let cluster = &place.cluster;
     let services: Vec<&Service> = app.services.iter().filter(|service| service.cluster == *cluster).collect();
-    let health = if is_fine(place.health) { Health::Failed } else { place.health };
+    let is_unseen = tree_line(known, cluster)
+        .and_then(|(at, _)| known.looked?.tree.nodes.get(at))
+        .is_some_and(|node| node.health == Health::Unknown);
+    let health = match place.health {
+        health if !is_fine(health) => health,
+        _ if is_unseen => Health::Unknown,
+        _ => Health::Failed,
+    };
     let reason = match &place.reason {
         Some(reason) => words::one_line(reason),
         None if services.is_empty() => place.health.as_str().to_owned(),
         None => format!("{}/{} services healthy", place.ready, place.total),
     };
-    let reason = if is_fine(place.health) {
+    let reason = if is_fine(place.health) && is_unseen {
+        format!("the hub sees nothing wrong ({}/{} healthy), but not all of it can be seen", place.ready, place.total)
+    } else if is_fine(place.health) {
         format!("the hub sees nothing wrong ({}/{} healthy), but", place.ready, place.total) + " not all is well there"
     } else {
         reason
@@ -491,7 +505,13 @@ fn push_service(
         namespace: service.namespace.clone(),
         name: service.name.clone(),
     };
-    if service.is_well() {
+    let is_unseen = known.looked.is_some_and(|looked| {
+        let sick = roots.iter().filter_map(|line| looked.tree.nodes.get(*line)).filter(|node| !object::is_well(node));
+        sick.map(|node| node.health).all(|health| health == Health::Unknown)
+    });
+    if service.is_well() && sick_below && is_unseen {
+        chain.push(depth, place, Health::Unknown, "the hub calls it healthy; not all of it can be seen");
+    } else if service.is_well() {
         chain.push(depth, place, Health::Failed, "the hub calls it healthy, but it is not");
     } else {
         let complaint = service.complaint();

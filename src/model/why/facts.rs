@@ -39,6 +39,18 @@ pub struct ObjectState {
     pub conditions: Vec<Condition>,
     /// What it is made from, where it names that: kind and name, in its own namespace where none is given.
     pub source: Option<(Text, Text)>,
+    /// The HelmChart that a HelmRelease installs, where it names one: namespace and name. Nothing ties it to the release
+    /// but that, so that it is in no tree.
+    pub chart: Option<(Text, Text)>,
+}
+
+impl ObjectState {
+    /// The chart that a release installs.
+    pub fn chart_key(&self) -> Option<ResourceKey> {
+        let (namespace, name) = self.chart.clone()?;
+        let (group, kind) = ("source.toolkit.fluxcd.io".into(), "HelmChart".into());
+        Some(ResourceKey { cluster: self.key.cluster.clone(), group, kind, namespace, name })
+    }
 }
 
 /// The state of a pod beyond its row.

@@ -2,6 +2,7 @@
 
 use super::{
     Advice, Chain, Known, Looked, Place, Subject,
+    facts::ObjectState,
     pod::{self, View},
     words,
 };
@@ -150,9 +151,23 @@ pub(super) fn descend(chain: &mut Chain, depth: usize, tree: &Tree, line: usize,
         return;
     }
     let from = chain.links.len();
+    // Nor what its Deployment has just said in its name.
+    let said = node.message.split_once("; ").map_or("", |(_, said)| said);
+    let said = words::one_line(said);
+    if &*key.kind == "ReplicaSet"
+        && !said.is_empty()
+        && chain.links.last().is_some_and(|link| link.reason.contains(&said))
+    {
+        if let Some(looked) = known.looked {
+            push_warnings(chain, depth, key, from, looked);
+        }
+        descend_all(chain, depth, tree, &below, known);
+        return;
+    }
     own(chain, depth, node, key, known);
     if let Some(looked) = known.looked {
         push_source(chain, depth + 1, tree, key, known);
+        push_chart(chain, depth + 1, key, looked);
         push_warnings(chain, depth + 1, key, from, looked);
     }
     descend_all(chain, depth + 1, tree, &below, known);
@@ -243,6 +258,17 @@ fn push_source(chain: &mut Chain, depth: usize, tree: &Tree, key: &ResourceKey, 
         return;
     }
     own(chain, depth, node, found, known);
+}
+
+/// The chart that a release installs, where that is not ready.
+fn push_chart(chain: &mut Chain, depth: usize, key: &ResourceKey, looked: &Looked) {
+    let Some(chart) = looked.state(key).and_then(ObjectState::chart_key) else { return };
+    let faults = looked.state(&chart).map(|state| state.conditions.as_slice()).unwrap_or_default();
+    let Some(fault) = faults.iter().find(|fault| !fault.message.is_empty()) else { return };
+    let (sentence, advice) = words::release("chart", &fault.message);
+    let link = chain.push(depth, Place::Object(chart), Health::Failed, sentence);
+    link.since = fault.since;
+    link.advice = advice;
 }
 
 /// Tells of a claim that a pod mounts and that is not bound.

@@ -86,7 +86,8 @@ fn spec(revision: &Object) -> Value {
         .take()
 }
 
-async fn create(hub: &Cluster, application: &Object, others: &Value, name: &str, hash: &str) -> kube::Result<()> {
+/// A revision whose workflow has not ended. One that was published under a name is never packed; otherwise `packs` says.
+pub(super) fn made(application: &Object, others: &Value, name: &str, hash: &str, packs: bool) -> Value {
     let mut metadata = json!({
         "labels": {"app.oam.dev/app-revision-hash": hash, "app.oam.dev/name": object::name(application)},
         "name": name,
@@ -116,7 +117,7 @@ async fn create(hub: &Cluster, application: &Object, others: &Value, name: &str,
         content[key] = value.clone();
     }
     let pinned = object::annotation(application, PUBLISH_VERSION).is_some();
-    let spec = if pinned {
+    let spec = if pinned || !packs {
         content
     } else {
         json!({
@@ -124,13 +125,17 @@ async fn create(hub: &Cluster, application: &Object, others: &Value, name: &str,
             "compression": tracker::pack(&content),
         })
     };
-    let made = json!({
+    json!({
         "apiVersion": api::APPLICATION_REVISION.api_version,
         "kind": "ApplicationRevision",
         "metadata": metadata,
         "spec": spec,
         "status": {"succeeded": false},
-    });
+    })
+}
+
+async fn create(hub: &Cluster, application: &Object, others: &Value, name: &str, hash: &str) -> kube::Result<()> {
+    let made = made(application, others, name, hash, true);
     match hub.create(&api::APPLICATION_REVISION, &made).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         other => other.map(|_| ()),

@@ -106,7 +106,7 @@ fn is_root(tracker: &Object) -> bool {
 
 /// When an object is to be taken away, by the application's garbage-collect policies: `onAppUpdate`,
 /// `onAppDelete` or `never`.
-fn strategy<'a>(policies: &'a [Value], entry: &Value) -> &'a str {
+pub(super) fn strategy<'a>(policies: &'a [Value], entry: &Value) -> &'a str {
     let label = |key: &str| object::label(&entry["raw"], key).unwrap_or_default();
     let facts = [
         ("componentNames", object::text(entry, "/component")),
@@ -173,7 +173,7 @@ pub(super) async fn add(
 }
 
 /// A tracker that lists nothing else yet.
-fn made(application: &Object, revision: &str, root: bool, compression: &Value) -> Value {
+pub(super) fn made(application: &Object, revision: &str, root: bool, compression: &Value) -> Value {
     let version = object::annotation(application, PUBLISH_VERSION).filter(|_| !root);
     let generation = if root { 0 } else { object::number(application, "/metadata/generation") };
     let (name, space) = (object::name(application), object::namespace(application));
