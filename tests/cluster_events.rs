@@ -201,7 +201,6 @@ async fn events_of_one_object_are_chosen_by_the_server() {
 #[cfg(feature = "demo")]
 mod estate {
     use lateen::{
-        cluster::Hub,
         demo::{Cut, Estate, Options},
         model::{cluster::LinkState, event::Fold},
         store::Store,

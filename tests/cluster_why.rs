@@ -8,7 +8,7 @@ mod hub;
 use std::time::Duration;
 
 use lateen::{
-    cluster::{Hub, project, request, why::look_up},
+    cluster::{project, request, why::look_up},
     demo::{Estate, Options},
     model::{
         health::judge,

@@ -82,7 +82,8 @@ pub(crate) fn records(application: &Value, uid: &str, documents: &[Document]) ->
                 && object::name(one) == object::name(record)
                 && object::namespace(one) == object::namespace(record)
         };
-        !(own_trackers && record["kind"] == "ResourceTracker") && !documents.iter().any(is_given)
+        let is_left = own_trackers && record["kind"] == "ResourceTracker" || documents.iter().any(is_given);
+        !is_left
     });
     made
 }
