@@ -99,7 +99,7 @@ async fn told_revisions(hub: &Hub, app: &AppKey) -> String {
 /// What is not there as it was applied.
 async fn told_drift(hub: &Hub, app: &AppKey) -> String {
     let mut out = String::new();
-    let report = drift::look_up(hub, app, DEADLINE).await.unwrap();
+    let report = drift::look_up(hub, app, false, DEADLINE).await.unwrap();
     for section in report.sections {
         let word = match section.verdict {
             Verdict::Same => continue,
