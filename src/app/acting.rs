@@ -89,7 +89,7 @@ pub(super) fn refused(app: &App, key: &ResourceKey, right: Right) -> Option<Stri
 /// Opens the menu of what can be done to the thing under the cursor.
 pub(super) fn menu(app: &mut App) -> Vec<Effect> {
     let Some(key) = app.subject() else {
-        app.say(Level::Info, "nothing is under the cursor for that");
+        app.say_no_subject();
         return Vec::new();
     };
     let verbs: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| verb.fits(&key)).collect();
@@ -148,7 +148,7 @@ fn rows(app: &App, key: &ResourceKey) -> Vec<Row> {
 /// Opens the dialog that asks, for what is under the cursor.
 pub(super) fn delete(app: &mut App) -> Vec<Effect> {
     let Some(key) = app.subject() else {
-        app.say(Level::Info, "nothing is under the cursor for that");
+        app.say_no_subject();
         return Vec::new();
     };
     if let Some(text) = app.instead() {
@@ -193,11 +193,8 @@ fn along(app: &App, key: &ResourceKey) -> Vec<String> {
         told
     };
     if let Page::Tree(page) = app.page() {
-        let (Some(tree), Some(line)) = (page.tree(), page.visible().get(page.at())) else { return Vec::new() };
-        let depth = tree.nodes.get(*line).map_or(0, |node| node.depth);
-        let below = tree.nodes.iter().skip(line + 1).take_while(|node| node.depth > depth);
         let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-        for node in below {
+        for node in page.below() {
             match &node.what {
                 What::Object(key) => *kinds.entry(&key.kind).or_default() += 1,
                 What::Idle(key, count) => *kinds.entry(&key.kind).or_default() += count,

@@ -115,6 +115,8 @@ pub enum Action {
     Unfold,
     /// Show the same of several clusters as one line, or each cluster by itself again.
     Merge,
+    /// Show a column for each cluster, or the tree again.
+    SideBySide,
     /// The YAML of the object under the cursor.
     Yaml,
     /// What is to be said of the object under the cursor.
@@ -252,6 +254,8 @@ pub enum View {
     Forwards,
     /// The tree of an application.
     Tree,
+    /// The same with a column for each cluster.
+    SideBySide,
     /// An object's YAML.
     Yaml,
     /// What is to be said of an object.
@@ -282,6 +286,7 @@ impl View {
             Self::Logs => "logs",
             Self::Forwards => "forwards",
             Self::Tree => "tree",
+            Self::SideBySide => "side by side",
             Self::Yaml => "yaml",
             Self::Description => "describe",
             Self::Events => "events",
@@ -305,6 +310,7 @@ impl View {
             Self::Logs => &[Self::Logs, Self::Global],
             Self::Forwards => &[Self::Forwards, Self::Table, Self::Global],
             Self::Tree => &[Self::Tree, Self::Global],
+            Self::SideBySide => &[Self::SideBySide, Self::Tree, Self::Global],
             Self::Yaml => &[Self::Yaml, Self::Global],
             Self::Description => &[Self::Description, Self::Global],
             Self::Events => &[Self::Events, Self::Table, Self::Global],
@@ -453,7 +459,13 @@ fn defaults() -> Vec<Binding> {
             "merge",
             "the same of all clusters as one line, or by cluster again",
         ),
-        line(V::Tree, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of the application's"),
+        line(V::Tree, &[Key::char('b')], A::SideBySide, "beside", "the clusters side by side, or the tree again"),
+        line(V::SideBySide, &[Key::char('u')], A::Unchanged, "only different", "hide or show what is the same everywhere"),
+        line(V::SideBySide, &[Key::plain(C::Left)], A::PanLeft, "", "to the cluster on the left"),
+        line(V::SideBySide, &[Key::plain(C::Right)], A::PanRight, "", "to the cluster on the right"),
+        line(V::SideBySide, &[Key::plain(C::Enter)], A::Enter, "", "of a pod: its log; else to it in the tree"),
+        line(V::SideBySide, &[Key::char('b')], A::SideBySide, "tree", "the tree by cluster again"),
+        line(V::Tree, &[Key::char('l')], A::Logs, "logs", "log of the pod, or of one of those below"),
         line(V::Tree, &[Key::char('F')], A::Forward, "forward", "forward a port to one of its services or pods"),
         line(V::Tree, &[Key::char('a')], A::Approve, "approve", "approve the step that waits"),
         line(V::Tree, &[Key::char('v')], A::Revisions, "", "the application's revisions"),

@@ -242,6 +242,7 @@ impl Page {
             Self::Pods(_) => View::Pods,
             Self::Logs(_) => View::Logs,
             Self::Forwards(_) => View::Forwards,
+            Self::Tree(page) if page.beside().is_some() => View::SideBySide,
             Self::Tree(_) => View::Tree,
             Self::Object(page) => page.view(),
             Self::Events(_) => View::Events,

@@ -201,11 +201,16 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
 
 /// Follows the chain of the object under the cursor to its cause, where the page itself knows no better.
 pub(super) fn why_of_cursor(app: &mut App) -> Vec<Effect> {
-    let Some(key) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
+    let Some(key) = app.subject() else { return no_subject(app) };
     match super::page::why::of_object(&app.world, &key) {
         Some(subject) => app.open(Page::Why(Box::new(WhyPage::new(subject)))),
         None => bad(app, &format!("{key} is told of in the tree of its application: ask why there")),
     }
+}
+
+fn no_subject(app: &mut App) -> Vec<Effect> {
+    app.say_no_subject();
+    Vec::new()
 }
 
 fn bad(app: &mut App, text: &str) -> Vec<Effect> {
@@ -371,7 +376,7 @@ fn logs_of_pod(app: &mut App, pod: PodKey, container: Option<Text>) -> Vec<Effec
 
 /// Opens the events of the thing under the cursor: of an application those of all that it made.
 pub(super) fn events_of_cursor(app: &mut App) -> Vec<Effect> {
-    let Some(subject) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
+    let Some(subject) = app.subject() else { return no_subject(app) };
     if subject == ResourceKey::cluster(&ClusterId(subject.name.clone())) {
         let mut page = Page::events(EventScope::All);
         page.set_filter(&format!("cluster:{}", subject.name));

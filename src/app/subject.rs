@@ -12,6 +12,7 @@ use crate::model::{
 use super::{
     App,
     keymap::Action,
+    notice::Level,
     page::{Page, application::ItemKey},
     world::World,
 };
@@ -20,6 +21,15 @@ impl App {
     /// The object under the cursor, whatever page is shown; `None` where there is none.
     pub fn subject(&self) -> Option<ResourceKey> {
         self.page().subject(&self.world)
+    }
+
+    /// Says why there is no object under the cursor.
+    pub(super) fn say_no_subject(&mut self) {
+        let why = match self.page() {
+            Page::Tree(page) => page.object().err(),
+            _ => None,
+        };
+        self.say(Level::Bad, why.as_deref().unwrap_or("nothing is under the cursor for that"));
     }
 }
 
@@ -53,10 +63,7 @@ impl Page {
                     name: target.name.clone(),
                 })
             }
-            Self::Tree(page) => Some(match &page.selected()?.what {
-                What::Cluster(cluster) => ResourceKey::cluster(cluster),
-                What::Object(key) | What::Idle(key, _) => key.clone(),
-            }),
+            Self::Tree(page) => page.object().ok(),
             Self::Object(page) => Some(page.key.clone()),
             Self::Revisions(table) => table.selected().map(|name| revision(&table.rows.app, name)),
             Self::Diff(page) => match &page.asked {

@@ -422,6 +422,8 @@ fn rank(kind: &str) -> u8 {
     }
 }
 
+pub mod beside;
+mod group;
 mod merged;
 
 pub use merged::merged;

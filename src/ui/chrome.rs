@@ -169,7 +169,17 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             parts.push(Part::Text(page.app.to_string(), Tone::Strong));
             let (shown, all) = page.count();
             let count = if shown == all { all.to_string() } else { format!("{shown}/{all}") };
-            parts.push(Part::dim(format!(" · {count} objects")));
+            if let Some(beside) = page.beside() {
+                parts.push(Part::dim(format!(" · {count} rows")));
+                parts.push(Part::Text(" · side by side".to_owned(), Tone::Accent));
+                match beside.different() {
+                    _ if beside.only_different => parts.push(Part::Text(" · only different".to_owned(), Tone::Accent)),
+                    0 => parts.push(Part::dim(" · none differ")),
+                    differ => parts.push(Part::dim(format!(" · {differ} differ"))),
+                }
+            } else {
+                parts.push(Part::dim(format!(" · {count} objects")));
+            }
             if page.is_merged() {
                 parts.push(Part::Text(" · merged".to_owned(), Tone::Accent));
             }

@@ -1,40 +1,55 @@
 //! The tree of everything an application made, across clusters.
 //!
 //! The page holds what was looked up last, and which lines are folded; the flat list of visible lines and the cursor
-//! belong to it. While it is in sight it is looked up again and again; leaving it ends that.
+//! belong to it. It is made anew when what is known, a filter or a fold changes, and at no other key: those cost what is
+//! on screen. While it is in sight it is looked up again and again; leaving it ends that.
+//!
+//! It shows the tree in one of three ways: by cluster; merged (`m`: the same of several clusters is one line); side by
+//! side (`b`: a column for each cluster, see [`beside`]). The cursor stays with its object from one to another, and the
+//! keys act on one object always: that of the line, the worst of a merged one's, that of the cell.
 
-use std::{
-    collections::HashSet,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+pub mod beside;
+mod keys;
+mod line;
+
+use std::collections::HashSet;
 
 use crate::{
     app::{
         effect::Effect,
-        filter::{Filter, Haystack, Tester},
-        keymap::Action,
+        filter::{Filter, Tester},
         message::StreamId,
-        notice::Level,
-        page::{Page, Reaction, Wish, why::WhyPage},
-        table::{Cell, Part, Tone},
         world::World,
     },
     model::{
         health::Health,
         key::{AppKey, ClusterId, PodKey, Text},
-        resource::{ResourceKey, Tracked},
+        resource::ResourceKey,
         tree::{Node, Tree, What, merged},
-        why::Subject,
     },
 };
+
+pub use line::cells;
+pub(in crate::app) use line::end;
+
+use beside::SideBySide;
+use line::{LineId, LineText, ids};
 
 /// Names that a filter takes as `kind:Pod`.
 const COLUMNS: &[&str] = &["KIND", "NAME", "CLUSTER", "NAMESPACE", "COMPONENT"];
 /// From so many lines on, what is well begins folded.
 const MANY: usize = 300;
 
-/// A line, by what it is and what it hangs from: the same object may stand in two places.
-type LineId = u64;
+/// How the tree is shown.
+#[derive(Debug)]
+enum Form {
+    /// Each cluster by itself, as it was told.
+    ByCluster,
+    /// The same of several clusters as one line.
+    Merged(Tree),
+    /// A column for each cluster.
+    Beside(SideBySide),
+}
 
 /// The page.
 #[derive(Debug)]
@@ -44,19 +59,22 @@ pub struct TreePage {
     stream: Option<StreamId>,
     /// As it was told, by cluster.
     told: Option<Tree>,
-    /// The same merged, while that is what is shown.
-    merged: Option<Tree>,
+    form: Form,
     failed: Option<Text>,
     ids: Vec<LineId>,
     folded: HashSet<LineId>,
     visible: Vec<usize>,
     cursor: Option<LineId>,
     /// What the cursor shall stand on once it is known.
-    sought: Option<ResourceKey>,
+    sought: Option<What>,
     at: usize,
     filter: Filter,
     only_not_ok: bool,
     dirty: bool,
+    /// Lines of objects: those shown, and all.
+    count: (usize, usize),
+    /// How often the list of lines was made.
+    made: u64,
     offset: usize,
     height: usize,
 }
@@ -68,7 +86,7 @@ impl TreePage {
             app,
             stream: None,
             told: None,
-            merged: None,
+            form: Form::ByCluster,
             failed: None,
             ids: Vec::new(),
             folded: HashSet::new(),
@@ -79,6 +97,8 @@ impl TreePage {
             filter: Filter::default(),
             only_not_ok: false,
             dirty: false,
+            count: (0, 0),
+            made: 0,
             offset: 0,
             height: 0,
         }
@@ -87,18 +107,29 @@ impl TreePage {
     /// The same with the cursor on one object, once that is known.
     #[must_use]
     pub fn at_object(mut self, key: ResourceKey) -> Self {
-        self.sought = Some(key);
+        self.sought = Some(What::Object(key));
         self
     }
 
-    /// What is shown: what was looked up last, by cluster or merged; `None`: nothing yet.
+    /// What the lines are of: what was looked up last, by cluster or merged; `None`: nothing yet.
     pub fn tree(&self) -> Option<&Tree> {
-        self.merged.as_ref().or(self.told.as_ref())
+        match &self.form {
+            Form::Merged(merged) => Some(merged),
+            Form::ByCluster | Form::Beside(_) => self.told.as_ref(),
+        }
     }
 
     /// Whether the same of several clusters is shown as one line.
     pub fn is_merged(&self) -> bool {
-        self.merged.is_some()
+        matches!(self.form, Form::Merged(_))
+    }
+
+    /// The clusters side by side, where they are shown so.
+    pub fn beside(&self) -> Option<&SideBySide> {
+        match &self.form {
+            Form::Beside(beside) => Some(beside),
+            Form::ByCluster | Form::Merged(_) => None,
+        }
     }
 
     /// Why it could not be looked up, where that is so.
@@ -106,7 +137,7 @@ impl TreePage {
         self.failed.as_ref()
     }
 
-    /// The lines shown, by their place in the tree.
+    /// The lines shown, by their place in the tree; side by side: the rows, by theirs.
     pub fn visible(&self) -> &[usize] {
         &self.visible
     }
@@ -131,9 +162,14 @@ impl TreePage {
         self.only_not_ok
     }
 
-    /// The pods on screen, as drawn last.
+    /// Counts up whenever the list of lines is made anew, which takes as long as the tree is large.
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// The pods on screen, as drawn last; side by side none, as nothing is told of single ones.
     pub fn pods_on_screen(&self) -> Vec<PodKey> {
-        let Some(tree) = self.tree() else { return Vec::new() };
+        let (Some(tree), None) = (self.tree(), self.beside()) else { return Vec::new() };
         let lines = self.visible.iter().skip(self.offset).take(self.height);
         let objects = lines.filter_map(|line| match &tree.nodes.get(*line)?.what {
             What::Object(key) => key.as_pod(),
@@ -142,9 +178,45 @@ impl TreePage {
         objects.collect()
     }
 
-    /// The line under the cursor.
+    /// The line under the cursor, by its place in [`TreePage::tree`]; side by side the worst of the cell.
+    pub fn line(&self) -> Option<usize> {
+        let shown = *self.visible.get(self.at)?;
+        match &self.form {
+            Form::Beside(beside) => beside.line(shown),
+            Form::ByCluster | Form::Merged(_) => Some(shown),
+        }
+    }
+
+    /// What is under the cursor.
     pub fn selected(&self) -> Option<&Node> {
-        self.tree()?.nodes.get(*self.visible.get(self.at)?)
+        self.tree()?.nodes.get(self.line()?)
+    }
+
+    /// The object under the cursor.
+    ///
+    /// # Errors
+    /// Why there is none to act upon, in a sentence.
+    pub fn object(&self) -> Result<ResourceKey, String> {
+        let nothing = || match (&self.form, self.visible.get(self.at)) {
+            (Form::Beside(beside), Some(row)) => beside.nothing_here(*row),
+            _ => "nothing is under the cursor for that".to_owned(),
+        };
+        match &self.selected().ok_or_else(nothing)?.what {
+            What::Cluster(cluster) => Ok(ResourceKey::cluster(cluster)),
+            What::Object(key) => Ok(key.clone()),
+            What::Idle(key, count) => {
+                Err(format!("this line stands for {count} older {}s: go up to what they hang from", key.kind))
+            }
+        }
+    }
+
+    /// What stands below the object under the cursor, in its own cluster.
+    pub fn below(&self) -> impl Iterator<Item = &Node> {
+        let nodes = self.told.as_ref().map(|tree| tree.nodes.as_slice()).unwrap_or_default();
+        let selected = self.selected().map(|node| &node.what);
+        let line = selected.and_then(|what| nodes.iter().position(|node| node.what == *what));
+        let depth = line.and_then(|line| nodes.get(line)).map_or(0, |node| node.depth);
+        nodes.iter().skip(line.map_or(nodes.len(), |line| line + 1)).take_while(move |node| node.depth > depth)
     }
 
     /// Whether something hangs from a line.
@@ -157,13 +229,9 @@ impl TreePage {
         self.filters_nothing() && self.ids.get(line).is_some_and(|id| self.folded.contains(id))
     }
 
-    /// Lines of objects: those shown, and all.
+    /// Lines of objects: those shown, and all; side by side: rows.
     pub fn count(&self) -> (usize, usize) {
-        let Some(tree) = self.tree() else { return (0, 0) };
-        let is_object = |node: &Node| !matches!(node.what, What::Cluster(_));
-        let all = tree.nodes.iter().filter(|node| is_object(node)).count();
-        let shown = self.visible.iter().filter(|line| tree.nodes.get(**line).is_some_and(is_object)).count();
-        (if self.filters_nothing() { all } else { shown }, all)
+        self.count
     }
 
     fn filters_nothing(&self) -> bool {
@@ -202,19 +270,15 @@ impl TreePage {
         match answer {
             Ok(tree) => {
                 let first = self.told.is_none();
+                match &mut self.form {
+                    Form::ByCluster => {}
+                    Form::Merged(shown) => *shown = merged(&tree),
+                    Form::Beside(beside) => beside.take(&tree),
+                }
                 self.told = Some(*tree);
-                self.merged = self.merged.take().and(self.told.as_ref()).map(merged);
-                self.ids = self.tree().map(ids).unwrap_or_default();
-                if first
-                    && let Some(tree) = self.tree()
-                    && tree.nodes.len() > MANY
-                {
-                    let well = tree
-                        .nodes
-                        .iter()
-                        .zip(&self.ids)
-                        .filter(|(node, _)| node.depth > 0 && node.health == Health::Ok);
-                    self.folded = well.map(|(_, id)| *id).collect();
+                self.ids = self.identities();
+                if first {
+                    self.fold_what_is_well();
                 }
                 self.failed = None;
             }
@@ -223,53 +287,72 @@ impl TreePage {
         self.dirty = true;
     }
 
+    fn identities(&self) -> Vec<LineId> {
+        match &self.form {
+            Form::Beside(beside) => beside.ids(),
+            Form::ByCluster | Form::Merged(_) => self.tree().map(ids).unwrap_or_default(),
+        }
+    }
+
+    fn fold_what_is_well(&mut self) {
+        let Some(tree) = self.tree().filter(|tree| tree.nodes.len() > MANY && self.beside().is_none()) else { return };
+        let lines = tree.nodes.iter().zip(&self.ids);
+        let well = lines.filter(|(node, _)| node.depth > 0 && node.health == Health::Ok);
+        self.folded = well.map(|(_, id)| *id).collect();
+    }
+
     /// Brings the visible lines up to what is known.
     pub fn settle(&mut self, _world: &World) {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
+        self.made += 1;
         self.seek();
         let Some(tree) = self.tree() else { return };
-        let keep = self.wanted(tree);
-        let mut visible = Vec::new();
-        // Lines deeper than this hang from a folded one.
-        let mut hidden_below: Option<usize> = None;
-        for (line, node) in tree.nodes.iter().enumerate() {
-            if hidden_below.is_some_and(|depth| node.depth > depth) {
-                continue;
+        let (visible, count) = match &self.form {
+            Form::Beside(beside) => {
+                let rows = beside.wanted(&self.filter, self.only_not_ok);
+                let count = (rows.len(), beside.rows().len());
+                (rows, count)
             }
-            hidden_below = None;
-            if keep.as_ref().is_none_or(|keep| keep.get(line) == Some(&true)) {
-                visible.push(line);
-            }
-            if self.is_folded(line) {
-                hidden_below = Some(node.depth);
-            }
-        }
+            Form::ByCluster | Form::Merged(_) => self.lines(tree),
+        };
         self.visible = visible;
+        self.count = count;
         let found =
             self.cursor.and_then(|cursor| self.visible.iter().position(|line| self.ids.get(*line) == Some(&cursor)));
         self.at = found.unwrap_or(self.at).min(self.visible.len().saturating_sub(1));
         self.remember();
     }
 
-    /// Puts the cursor on the object that is sought, and unfolds what hides it.
-    fn seek(&mut self) {
-        let (Some(tree), Some(sought)) = (self.tree(), &self.sought) else { return };
-        let is_it = |node: &Node| matches!(&node.what, What::Object(key) if key == sought);
-        let Some(found) = tree.nodes.iter().position(is_it) else { return };
-        let above = |line: &usize| tree.nodes.get(*line).and_then(|node| node.parent);
-        let hiding: Vec<LineId> =
-            std::iter::successors(above(&found), above).filter_map(|line| self.ids.get(line)).copied().collect();
-        self.cursor = self.ids.get(found).copied();
-        for id in hiding {
-            self.folded.remove(&id);
+    /// The lines to be seen, and how many of how many are of objects; what is folded is counted, what is filtered is not.
+    fn lines(&self, tree: &Tree) -> (Vec<usize>, (usize, usize)) {
+        let keep = self.kept(tree);
+        let mut visible = Vec::new();
+        let is_object = |node: &Node| !matches!(node.what, What::Cluster(_));
+        let (mut shown, mut all) = (0, 0);
+        // Lines deeper than this hang from a folded one.
+        let mut hidden_below: Option<usize> = None;
+        for (line, node) in tree.nodes.iter().enumerate() {
+            let is_kept = keep.as_ref().is_none_or(|keep| keep.get(line) == Some(&true));
+            all += usize::from(is_object(node));
+            shown += usize::from(is_object(node) && is_kept);
+            if hidden_below.is_some_and(|depth| node.depth > depth) {
+                continue;
+            }
+            hidden_below = None;
+            if is_kept {
+                visible.push(line);
+            }
+            if self.is_folded(line) {
+                hidden_below = Some(node.depth);
+            }
         }
-        self.sought = None;
+        (visible, (shown, all))
     }
 
     /// Which lines pass the filters, with everything that those hang from; `None`: all.
-    fn wanted(&self, tree: &Tree) -> Option<Vec<bool>> {
+    fn kept(&self, tree: &Tree) -> Option<Vec<bool>> {
         if self.filters_nothing() {
             return None;
         }
@@ -289,6 +372,32 @@ impl TreePage {
         Some(keep)
     }
 
+    /// Puts the cursor on what is sought, and unfolds what hides it.
+    fn seek(&mut self) {
+        let Some(sought) = &self.sought else { return };
+        let found = match &mut self.form {
+            Form::Beside(beside) => self.told.as_ref().and_then(|tree| beside.find(tree, sought)),
+            Form::Merged(tree) => find(tree, sought),
+            Form::ByCluster => self.told.as_ref().and_then(|tree| find(tree, sought)),
+        };
+        if let Some(found) = found {
+            self.show(found);
+            self.sought = None;
+        }
+    }
+
+    /// Puts the cursor on a line, and unfolds what hides it.
+    fn show(&mut self, line: usize) {
+        self.cursor = self.ids.get(line).copied();
+        let (Some(tree), None) = (self.tree(), self.beside()) else { return };
+        let above = |line: &usize| tree.nodes.get(*line).and_then(|node| node.parent);
+        let hiding: Vec<LineId> =
+            std::iter::successors(above(&line), above).filter_map(|line| self.ids.get(line)).copied().collect();
+        for id in hiding {
+            self.folded.remove(&id);
+        }
+    }
+
     fn remember(&mut self) {
         self.cursor = self.visible.get(self.at).and_then(|line| self.ids.get(*line)).copied();
     }
@@ -298,251 +407,48 @@ impl TreePage {
         self.remember();
     }
 
-    /// Obeys a key.
-    pub fn on_action(&mut self, action: Action, _world: &World) -> Reaction {
-        let page = self.height.saturating_sub(1).max(1);
-        match action {
-            Action::Down => self.go(self.at + 1),
-            Action::Up => self.go(self.at.saturating_sub(1)),
-            Action::PageDown => self.go(self.at + page),
-            Action::PageUp => self.go(self.at.saturating_sub(page)),
-            Action::Top => self.go(0),
-            Action::Bottom => self.go(usize::MAX),
-            Action::OnlyNotOk => {
-                self.only_not_ok = !self.only_not_ok;
-                self.dirty = true;
-            }
-            Action::NextBad => return self.next_bad(),
-            Action::Merge => self.merge_or_part(),
-            Action::Fold => self.fold_or_up(),
-            Action::Unfold => self.set_folded(false),
-            Action::Enter => match self.pod() {
-                Some(pod) => return Reaction::wish(Wish::LogsOfPod(pod, None)),
-                None => self.turn(),
-            },
-            Action::Logs => {
-                return Reaction::wish(match self.pod() {
-                    Some(pod) => Wish::LogsOfPod(pod, None),
-                    None => Wish::LogsOfApp(self.app.clone()),
-                });
-            }
-            Action::Forward => return Reaction::wish(Wish::Forward(self.app.clone(), self.pod())),
-            Action::Revisions => return Reaction::wish(Wish::revisions(self.app.clone())),
-            Action::Diff => {
-                let object = self.selected().and_then(|node| match &node.what {
-                    What::Object(key) => Some(key.clone()),
-                    What::Cluster(_) | What::Idle(..) => None,
-                });
-                return Reaction::wish(Wish::drift(self.app.clone(), object));
-            }
-            Action::Why => {
-                let Some(node) = self.selected() else { return Reaction::taken() };
-                let subject = match &node.what {
-                    What::Cluster(cluster) => Subject::Place(self.app.clone(), cluster.clone()),
-                    What::Object(key) | What::Idle(key, _) => Subject::Object(self.app.clone(), key.clone()),
-                };
-                return Reaction::wish(Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(subject))))));
-            }
-            Action::Approve => return Reaction::wish(Wish::Approve(self.app.clone(), None)),
-            Action::Copy => {
-                let Some(node) = self.selected() else { return Reaction::taken() };
-                return Reaction::wish(Wish::Copy(name(&node.what)));
-            }
-            _ => return Reaction::ignored(),
-        }
-        Reaction::taken()
-    }
-
-    /// The pod under the cursor.
-    fn pod(&self) -> Option<PodKey> {
-        match &self.selected()?.what {
-            What::Object(key) if &*key.kind == "Pod" && key.group.is_empty() => {
-                Some(PodKey { cluster: key.cluster.clone(), namespace: key.namespace.clone(), name: key.name.clone() })
-            }
-            _ => None,
-        }
-    }
-
-    fn turn(&mut self) {
-        let folded = self.visible.get(self.at).is_some_and(|line| self.is_folded(*line));
-        self.set_folded(!folded);
-    }
-
-    fn set_folded(&mut self, folded: bool) {
-        let Some(line) = self.visible.get(self.at).copied().filter(|line| self.has_children(*line)) else { return };
-        let Some(id) = self.ids.get(line).copied() else { return };
-        if folded {
-            self.folded.insert(id);
-        } else {
-            self.folded.remove(&id);
-        }
-        self.dirty = true;
-    }
-
-    /// Folds the line; where there is nothing to fold, goes up to what it hangs from.
-    fn fold_or_up(&mut self) {
-        let Some(line) = self.visible.get(self.at).copied() else { return };
-        if self.filters_nothing() && self.has_children(line) && !self.is_folded(line) {
-            self.set_folded(true);
-            return;
-        }
-        let parent = self.tree().and_then(|tree| tree.nodes.get(line)).and_then(|node| node.parent);
-        if let Some(at) = parent.and_then(|parent| self.visible.iter().position(|line| *line == parent)) {
-            self.go(at);
-        }
-    }
-
-    /// Merges the clusters, or parts them again; the cursor stays with its object.
-    fn merge_or_part(&mut self) {
+    /// Shows the tree in another way; the cursor stays with its object.
+    fn show_as(&mut self, form: Form) {
         let under = self.selected().map(|node| node.what.clone());
-        self.merged = if self.merged.is_some() { None } else { self.told.as_ref().map(merged) };
-        let Some(tree) = self.tree() else { return };
-        let ids = ids(tree);
-        let is_it = |what: &What| match (what, &under) {
-            (What::Object(one), Some(What::Object(other))) => {
-                (&one.group, &one.kind, &one.namespace, &one.name)
-                    == (&other.group, &other.kind, &other.namespace, &other.name)
-            }
-            (one, other) => Some(one) == other.as_ref(),
-        };
-        let exactly = tree.nodes.iter().position(|node| Some(&node.what) == under.as_ref());
-        let found = exactly.or_else(|| tree.nodes.iter().position(|node| is_it(&node.what)));
-        self.cursor = found.and_then(|line| ids.get(line)).copied();
-        self.at = found.unwrap_or_default();
-        self.ids = ids;
+        let column = self.beside().and_then(SideBySide::cluster).cloned();
+        self.form = form;
+        self.ids = self.identities();
+        // Where the cell is empty, its cluster is what is left of it.
+        self.sought = under.or(column.map(What::Cluster));
+        self.at = 0;
         self.dirty = true;
-    }
-
-    /// To the next line that is not well by itself, beginning again at the top; what hides it is unfolded.
-    fn next_bad(&mut self) -> Reaction {
-        let Some(tree) = self.tree() else { return Reaction::taken() };
-        let from = self.visible.get(self.at).map_or(0, |line| line + 1);
-        let is_bad =
-            |line: &usize| tree.nodes.get(*line).is_some_and(|node| !matches!(node.own, Health::Ok | Health::Pending));
-        let found = (from..tree.nodes.len()).chain(0..from).find(is_bad);
-        let Some(found) = found else {
-            return Reaction::wish(Wish::Say(Level::Good, "everything here is ok".to_owned()));
-        };
-        let above = |line: usize| tree.nodes.get(line).and_then(|node| node.parent);
-        let hiding: Vec<LineId> = std::iter::successors(above(found), |line| above(*line))
-            .filter_map(|line| self.ids.get(line).copied())
-            .collect();
-        for id in hiding {
-            self.folded.remove(&id);
-        }
-        self.cursor = self.ids.get(found).copied();
-        self.dirty = true;
-        Reaction::taken()
+        self.seek();
+        self.sought = None;
     }
 }
 
-/// What a line says: its name, what it is told of, when it was made. Where room is short, a name that begins with that of
-/// the line above is told by its end behind the mark given, as that tells it from its neighbours.
-pub fn cells(tree: &Tree, node: &Node, short: Option<&str>) -> (Cell, Cell, Cell) {
-    let tone = if matches!(node.own, Health::Ok | Health::Pending) { Tone::Dim } else { Tone::Health(node.own) };
-    let mut label = vec![Part::Mark(node.health), Part::plain(" ")];
+/// Where something stands in a tree; where it does not, the same of another cluster.
+fn find(tree: &Tree, sought: &What) -> Option<usize> {
+    let is_same = |what: &What| match (what, sought) {
+        (What::Object(one), What::Object(other)) => {
+            (&one.group, &one.kind, &one.namespace, &one.name)
+                == (&other.group, &other.kind, &other.namespace, &other.name)
+        }
+        (one, other) => one == other,
+    };
+    let exactly = tree.nodes.iter().position(|node| node.what == *sought);
+    exactly.or_else(|| tree.nodes.iter().position(|node| is_same(&node.what)))
+}
+
+/// The pods among lines, in their order.
+fn pods<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<PodKey> {
+    let keys = nodes.filter_map(|node| match &node.what {
+        What::Object(key) => key.as_pod(),
+        What::Cluster(_) | What::Idle(..) => None,
+    });
+    let mut known = HashSet::new();
+    keys.filter(|key| known.insert(key.clone())).collect()
+}
+
+/// The cluster of a line, where it stands in one alone.
+fn cluster_of(node: &Node) -> Option<&ClusterId> {
     match &node.what {
-        What::Cluster(cluster) => label.push(Part::Text(cluster.to_string(), Tone::Strong)),
-        What::Object(key) => {
-            label.push(Part::dim(format!("{}/", key.kind)));
-            let above = node.parent.and_then(|parent| tree.nodes.get(parent)).map(|above| &above.what);
-            let end = match above {
-                Some(What::Object(above)) => {
-                    key.name.strip_prefix(&*above.name).filter(|end| !end.is_empty()).zip(short)
-                }
-                _ => None,
-            };
-            label.push(Part::plain(end.map_or_else(|| key.name.to_string(), |(end, mark)| format!("{mark}{end}"))));
-        }
-        What::Idle(key, count) => label.push(Part::dim(format!("{count} older {}s", key.kind))),
+        What::Cluster(cluster) => Some(cluster),
+        What::Object(_) | What::Idle(..) => None,
     }
-    let mut told = Vec::new();
-    match node.tracked {
-        Some(Tracked::Outdated) => told.push(Part::Text("outdated  ".to_owned(), Tone::Accent)),
-        Some(Tracked::NotDeployed | Tracked::Updated) | None => {}
-    }
-    if !matches!(node.own, Health::Ok | Health::Pending) {
-        told.push(Part::Text(format!("{}  ", node.own.as_str()), tone));
-    }
-    places(&node.places, &mut told);
-    told.push(Part::Text(node.message.to_string(), tone));
-    let age = if node.created_at.is_some() { vec![Part::Ago(node.created_at, Tone::Dim)] } else { Vec::new() };
-    (label, told, age)
-}
-
-/// Clusters named at most where something stands in several; the rest is counted.
-const NAMED: usize = 3;
-
-/// Where a merged line stands, those first that are not well.
-fn places(places: &[(ClusterId, Health)], told: &mut Cell) {
-    let mut order: Vec<&(ClusterId, Health)> = places.iter().collect();
-    if order.len() > NAMED {
-        order.sort_by_key(|(_, health)| (*health).min(Health::Ok));
-    }
-    for (cluster, health) in order.iter().take(NAMED) {
-        told.push(Part::Mark(*health));
-        told.push(Part::dim(format!("{cluster} ")));
-    }
-    if let Some(more) = order.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        let worst = order.iter().skip(NAMED).map(|(_, health)| *health).fold(Health::Ok, Health::worst);
-        told.push(Part::Mark(worst));
-        told.push(Part::dim(format!("{more} more ")));
-    }
-    if !places.is_empty() {
-        told.push(Part::plain(" "));
-    }
-}
-
-fn name(what: &What) -> String {
-    match what {
-        What::Cluster(cluster) => cluster.to_string(),
-        What::Object(key) | What::Idle(key, _) => key.name.to_string(),
-    }
-}
-
-struct LineText<'a>(&'a Node);
-
-impl Haystack for LineText<'_> {
-    fn column(&self, column: usize, out: &mut String) {
-        let (kind, namespace) = match &self.0.what {
-            What::Cluster(_) => ("Cluster", ""),
-            What::Object(key) | What::Idle(key, _) => (&*key.kind, &*key.namespace),
-        };
-        match column {
-            0 => out.push_str(kind),
-            1 => out.push_str(&name(&self.0.what)),
-            2 if self.0.places.is_empty() => out.push_str(self.0.what.cluster().as_str()),
-            2 => self.0.places.iter().for_each(|(cluster, _)| {
-                out.push_str(cluster.as_str());
-                out.push(' ');
-            }),
-            3 => out.push_str(namespace),
-            _ => out.push_str(&self.0.component),
-        }
-    }
-
-    fn whole(&self, out: &mut String) {
-        for column in 0..2 {
-            self.column(column, out);
-            out.push(if column == 0 { '/' } else { ' ' });
-        }
-        out.push_str(self.0.health.as_str());
-        out.push(' ');
-        out.push_str(&self.0.message);
-    }
-}
-
-fn ids(tree: &Tree) -> Vec<LineId> {
-    let mut ids: Vec<LineId> = Vec::with_capacity(tree.nodes.len());
-    for node in &tree.nodes {
-        let mut hasher = DefaultHasher::new();
-        node.parent.and_then(|parent| ids.get(parent)).hash(&mut hasher);
-        match &node.what {
-            // How many there are changes; it stays the same line.
-            What::Idle(key, _) => ("idle", &key.kind).hash(&mut hasher),
-            what => what.hash(&mut hasher),
-        }
-        ids.push(hasher.finish());
-    }
-    ids
 }

@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-use super::bad;
+use super::{bad, no_subject};
 
 /// Rows of a chooser, at most: of a name that more objects have, more of it is to be typed.
 const ALIKE: usize = 200;
@@ -37,7 +37,7 @@ pub(in crate::app) fn look_at(app: &mut App, face: Face) -> Vec<Effect> {
             say_instead(app);
             app.open(Page::Object(Box::new(ObjectPage::new(key, face))))
         }
-        None => bad(app, "nothing is under the cursor for that"),
+        None => no_subject(app),
     }
 }
 
@@ -104,7 +104,7 @@ fn is_barred(app: &mut App) -> bool {
 
 /// Begins to edit the object under the cursor.
 pub(in crate::app) fn edit(app: &mut App) -> Vec<Effect> {
-    let Some(key) = app.subject() else { return bad(app, "nothing is under the cursor for that") };
+    let Some(key) = app.subject() else { return no_subject(app) };
     if let Some(text) = app.instead() {
         // What would be written to is not what the cursor is on: that is to be asked for.
         return bad(app, &text);

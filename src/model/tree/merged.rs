@@ -1,85 +1,19 @@
 //! The tree across clusters: what is the same in several of them stands once, with how it stands in each.
 
-use std::collections::HashMap;
-
-use super::{Health, Node, Tracked, Tree, What, rank};
-use crate::model::key::{ClusterId, Text};
-
-/// What makes two lines below the same line one: component, and kind and name within it; the cluster aside.
-type Same<'a> = (&'a str, &'static str, &'a str, &'a str, &'a str, &'a str);
-
-fn same(node: &Node) -> Same<'_> {
-    let (form, key) = match &node.what {
-        What::Cluster(cluster) => return ("", "cluster", "", "", "", cluster.as_str()),
-        What::Object(key) => ("object", key),
-        // Which of the idle ones stands for all is chance.
-        What::Idle(key, _) => return (&node.component, "idle", &key.group, &key.kind, &key.namespace, ""),
-    };
-    (&node.component, form, &key.group, &key.kind, &key.namespace, &key.name)
-}
-
-/// Lines that are one, and what hangs from them.
-struct Group {
-    /// The place of each in the tree.
-    lines: Vec<usize>,
-    children: Vec<usize>,
-}
+use super::{
+    Health, Node, Tracked, Tree, What,
+    group::{grouped, same},
+};
+use crate::model::key::ClusterId;
 
 /// Merges a tree that stands by cluster. Clusters in which nothing stands keep a line of their own, as they have
 /// something to say nevertheless: nothing deployed yet, or no answer.
 pub fn merged(tree: &Tree) -> Tree {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut tops: Vec<usize> = Vec::new();
-    // By the group above and what makes lines the same.
-    let mut known: HashMap<(Option<usize>, Same<'_>), usize> = HashMap::new();
-    let mut group_of: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
-    for (line, node) in tree.nodes.iter().enumerate() {
-        let is_cluster = node.parent.is_none();
-        if is_cluster && tree.nodes.get(line + 1).is_some_and(|next| next.parent == Some(line)) {
-            group_of.push(None);
-            continue;
-        }
-        let above = node.parent.and_then(|parent| group_of.get(parent).copied().flatten());
-        let group = *known.entry((above, same(node))).or_insert_with(|| {
-            groups.push(Group { lines: Vec::new(), children: Vec::new() });
-            groups.len() - 1
-        });
-        if groups[group].lines.is_empty() {
-            match above {
-                Some(above) => groups[above].children.push(group),
-                None => tops.push(group),
-            }
-        }
-        groups[group].lines.push(line);
-        group_of.push(Some(group));
-    }
-    let mut nodes = Vec::with_capacity(groups.len());
-    let order = |siblings: &mut [usize]| {
-        siblings.sort_by_cached_key(|group| {
-            let first = &tree.nodes[groups[*group].lines[0]];
-            let kind = match &first.what {
-                What::Cluster(_) => u8::MAX,
-                What::Object(key) => rank(&key.kind),
-                What::Idle(..) => u8::MAX - 1,
-            };
-            let depth_one = if first.depth == 1 { first.component.clone() } else { Text::default() };
-            (matches!(first.what, What::Cluster(_)), depth_one, kind, same(first))
-        });
-    };
-    order(&mut tops);
-    // The next group to be written, and the line that it hangs from.
-    let mut next: Vec<(usize, Option<usize>)> = tops.into_iter().rev().map(|group| (group, None)).collect();
-    while let Some((group, parent)) = next.pop() {
-        let depth = parent.map_or(0, |parent: usize| {
-            let above: &Node = &nodes[parent];
-            above.depth + 1
-        });
-        nodes.push(one(tree, &groups[group].lines, parent, depth));
-        let line = nodes.len() - 1;
-        let mut children = groups[group].children.clone();
-        order(&mut children);
-        next.extend(children.into_iter().rev().map(|child| (child, Some(line))));
-    }
+    let groups = grouped(tree, |line, node| {
+        let is_above = node.parent.is_none() && tree.nodes.get(line + 1).is_some_and(|next| next.parent == Some(line));
+        (!is_above).then(|| same(node))
+    });
+    let nodes = groups.iter().map(|group| one(tree, &group.lines, group.parent, group.depth)).collect();
     Tree { nodes, incomplete: tree.incomplete.clone(), asking: tree.asking.clone() }
 }
 

@@ -4,6 +4,8 @@
 //! it flattens all open items for each frame and key, where here a frame costs what is visible; what is new begins
 //! closed in it and open here; and it draws each line as one text, so that columns cannot be aligned over the levels.
 
+mod beside;
+
 use ratatui::layout::Rect;
 
 use crate::{
@@ -41,7 +43,17 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, ar
         return;
     };
     let gaps = gaps(page, usize::from(area.height) / 3);
-    let height = usize::from(area.height).saturating_sub(gaps.len());
+    let style = paint.role(Role::Accent);
+    let first = area.bottom() - (gaps.len() as u16).min(area.height);
+    for (gap, y) in gaps.iter().zip(first..area.bottom()) {
+        paint.text(area.x + 1, y, room, gap, style);
+    }
+    let area = Rect { height: first - area.y, ..area };
+    if let Some(beside) = page.beside() {
+        beside::draw(paint, page, tree, beside, area);
+        return;
+    }
+    let height = usize::from(area.height);
     let offset = scroll(page.offset(), page.at(), height, page.visible().len());
     paint.viewports.offset = offset;
     paint.viewports.height = height;
@@ -93,11 +105,6 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, ar
             let indent = for_age.saturating_sub(width(age));
             paint.put(area.x + 1 + room - for_age + indent, y, for_age - indent, age, over);
         }
-    }
-    let style = paint.role(Role::Accent);
-    let first = area.bottom() - (gaps.len() as u16).min(area.height);
-    for (gap, y) in gaps.iter().zip(first..area.bottom()) {
-        paint.text(area.x + 1, y, room, gap, style);
     }
 }
 

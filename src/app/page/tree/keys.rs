@@ -1,0 +1,218 @@
+//! What the keys do in the tree.
+
+use super::{Form, TreePage, beside::SideBySide, cluster_of, line, pods};
+use crate::{
+    app::{
+        dialog::choose::{Choice, Chooser, Row},
+        keymap::Action,
+        notice::Level,
+        page::{Page, Reaction, Wish, why::WhyPage},
+        world::World,
+    },
+    model::{
+        health::Health,
+        key::PodKey,
+        tree::{What, merged},
+        why::Subject,
+    },
+};
+
+impl TreePage {
+    /// Obeys a key.
+    pub fn on_action(&mut self, action: Action, world: &World) -> Reaction {
+        let page = self.height.saturating_sub(1).max(1);
+        match action {
+            Action::Down => self.go(self.at + 1),
+            Action::Up => self.go(self.at.saturating_sub(1)),
+            Action::PageDown => self.go(self.at + page),
+            Action::PageUp => self.go(self.at.saturating_sub(page)),
+            Action::Top => self.go(0),
+            Action::Bottom => self.go(usize::MAX),
+            Action::OnlyNotOk => {
+                self.only_not_ok = !self.only_not_ok;
+                self.dirty = true;
+            }
+            Action::NextBad => return self.next_bad(),
+            Action::Merge => {
+                let form = match (&self.form, &self.told) {
+                    (Form::ByCluster | Form::Beside(_), Some(told)) => Form::Merged(merged(told)),
+                    _ => Form::ByCluster,
+                };
+                self.show_as(form);
+            }
+            Action::SideBySide => {
+                let form = match (&self.form, &self.told) {
+                    (Form::ByCluster | Form::Merged(_), Some(told)) => Form::Beside(SideBySide::new(told)),
+                    _ => Form::ByCluster,
+                };
+                self.show_as(form);
+            }
+            Action::PanLeft | Action::PanRight | Action::Unchanged => {
+                let Form::Beside(beside) = &mut self.form else { return Reaction::ignored() };
+                match action {
+                    Action::PanLeft => beside.pan(-1),
+                    Action::PanRight => beside.pan(1),
+                    _ => {
+                        beside.only_different = !beside.only_different;
+                        self.dirty = true;
+                    }
+                }
+            }
+            Action::Fold => self.fold_or_up(),
+            Action::Unfold => self.set_folded(false),
+            Action::Enter => match (self.pod(), &self.form) {
+                (Some(pod), _) => return Reaction::wish(Wish::LogsOfPod(pod, None)),
+                (None, Form::Beside(_)) => self.show_as(Form::ByCluster),
+                (None, _) => self.turn(),
+            },
+            Action::Logs => return self.logs(world),
+            Action::Forward => return Reaction::wish(Wish::Forward(self.app.clone(), self.forwarded())),
+            Action::Revisions => return Reaction::wish(Wish::revisions(self.app.clone())),
+            Action::Diff => {
+                let object = self.selected().and_then(|node| match &node.what {
+                    What::Object(key) => Some(key.clone()),
+                    What::Cluster(_) | What::Idle(..) => None,
+                });
+                return Reaction::wish(Wish::drift(self.app.clone(), object));
+            }
+            Action::Why => {
+                let Some(node) = self.selected() else { return self.nothing_here() };
+                let subject = match &node.what {
+                    What::Cluster(cluster) => Subject::Place(self.app.clone(), cluster.clone()),
+                    What::Object(key) | What::Idle(key, _) => Subject::Object(self.app.clone(), key.clone()),
+                };
+                return Reaction::wish(Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(subject))))));
+            }
+            Action::Approve => return Reaction::wish(Wish::Approve(self.app.clone(), None)),
+            Action::Copy => {
+                let Some(node) = self.selected() else { return self.nothing_here() };
+                return Reaction::wish(Wish::Copy(line::name(&node.what)));
+            }
+            _ => return Reaction::ignored(),
+        }
+        Reaction::taken()
+    }
+
+    /// Says why there is nothing to act upon.
+    fn nothing_here(&self) -> Reaction {
+        match self.object() {
+            Ok(_) => Reaction::taken(),
+            Err(why) => Reaction::wish(Wish::Say(Level::Info, why)),
+        }
+    }
+
+    /// The pod under the cursor; of a cell that stands for several: none.
+    fn pod(&self) -> Option<PodKey> {
+        if let Form::Beside(beside) = &self.form
+            && beside.several(*self.visible.get(self.at)?)
+        {
+            return None;
+        }
+        match &self.selected()?.what {
+            What::Object(key) => key.as_pod(),
+            What::Cluster(_) | What::Idle(..) => None,
+        }
+    }
+
+    /// The log of the pod under the cursor, else of one of those below.
+    fn logs(&self, world: &World) -> Reaction {
+        if let Some(pod) = self.pod() {
+            return Reaction::wish(Wish::LogsOfPod(pod, None));
+        }
+        let Some(node) = self.selected() else { return self.nothing_here() };
+        let found = match &self.form {
+            Form::Beside(beside) if self.visible.get(self.at).is_some_and(|row| beside.several(*row)) => {
+                let nodes = self.told.as_ref().map(|tree| tree.nodes.as_slice()).unwrap_or_default();
+                let row = self.visible.get(self.at).copied().unwrap_or_default();
+                let pods = pods(beside.lines(row).iter().filter_map(|line| nodes.get(*line)));
+                if pods.is_empty() { super::pods(self.below()) } else { pods }
+            }
+            _ => pods(self.below()),
+        };
+        let what = match cluster_of(node) {
+            Some(cluster) => format!("{} in {cluster}", self.app),
+            None => line::told(&node.what),
+        };
+        match found.as_slice() {
+            [] => Reaction::wish(Wish::Say(Level::Info, format!("no pod belongs to {what}, so there is no log"))),
+            [pod] => Reaction::wish(Wish::LogsOfPod(pod.clone(), None)),
+            several => {
+                let rows = several.iter().map(|pod| {
+                    let row = world.store.pod(pod);
+                    let bad = row.is_some_and(|row| row.health != Health::Ok);
+                    let status = row.map_or("", |row| &*row.status);
+                    Row {
+                        cells: vec![
+                            pod.cluster.to_string(),
+                            pod.namespace.to_string(),
+                            pod.name.to_string(),
+                            if bad { format!("{status} !") } else { status.to_owned() },
+                        ],
+                        choice: Choice::Pod(pod.clone()),
+                    }
+                });
+                let columns = &["CLUSTER", "NAMESPACE", "POD", "STATUS"];
+                let chooser = Chooser::new(format!("log of which pod of {what}?"), columns, rows.collect());
+                Reaction::wish(Wish::Choose(Box::new(chooser)))
+            }
+        }
+    }
+
+    /// The pod that a port is forwarded to, where one is meant.
+    fn forwarded(&self) -> Option<PodKey> {
+        self.pod()
+    }
+
+    fn turn(&mut self) {
+        let folded = self.visible.get(self.at).is_some_and(|line| self.is_folded(*line));
+        self.set_folded(!folded);
+    }
+
+    fn set_folded(&mut self, folded: bool) {
+        let Some(line) = self.visible.get(self.at).copied().filter(|line| self.has_children(*line)) else { return };
+        let Some(id) = self.ids.get(line).copied() else { return };
+        if folded {
+            self.folded.insert(id);
+        } else {
+            self.folded.remove(&id);
+        }
+        self.dirty = true;
+    }
+
+    /// Folds the line; where there is nothing to fold, goes up to what it hangs from.
+    fn fold_or_up(&mut self) {
+        let Some(line) = self.visible.get(self.at).copied() else { return };
+        if self.filters_nothing() && self.has_children(line) && !self.is_folded(line) {
+            self.set_folded(true);
+            return;
+        }
+        let parent = self.tree().and_then(|tree| tree.nodes.get(line)).and_then(|node| node.parent);
+        if let Some(at) = parent.and_then(|parent| self.visible.iter().position(|line| *line == parent)) {
+            self.go(at);
+        }
+    }
+
+    /// To the next line that is not well by itself, beginning again at the top; what hides it is unfolded. Side by side:
+    /// to the next cell, row by row.
+    fn next_bad(&mut self) -> Reaction {
+        let Some(told) = &self.told else { return Reaction::taken() };
+        if let Form::Beside(beside) = &mut self.form {
+            let Some(at) = beside.next_bad(told, &self.visible, self.at) else {
+                return Reaction::wish(Wish::Say(Level::Good, "everything here is ok".to_owned()));
+            };
+            self.go(at);
+            return Reaction::taken();
+        }
+        let Some(tree) = self.tree() else { return Reaction::taken() };
+        let from = self.visible.get(self.at).map_or(0, |line| line + 1);
+        let is_bad =
+            |line: &usize| tree.nodes.get(*line).is_some_and(|node| !matches!(node.own, Health::Ok | Health::Pending));
+        let found = (from..tree.nodes.len()).chain(0..from).find(is_bad);
+        let Some(found) = found else {
+            return Reaction::wish(Wish::Say(Level::Good, "everything here is ok".to_owned()));
+        };
+        self.show(found);
+        self.dirty = true;
+        Reaction::taken()
+    }
+}
