@@ -86,6 +86,7 @@ fn main() -> Outcome<()> {
     if chosen("large") {
         let ground = ground::estate(&["--clusters", "100", "--apps", "10000", "--pods", "200000"])?;
         first_rows("large estate: 100 clusters, 10,000 applications, 200,000 pods", &ground, None)?;
+        problems("large estate: problems of 10,000 applications", &ground)?;
         let contexts = [Some("hub"), Some("foo"), Some("member-050")];
         under_way("large estate: 200,000 pods", &ground, &runtime, &contexts, "200000")?;
     }
@@ -139,8 +140,8 @@ fn tree(title: &str, ground: &Ground, runtime: &tokio::runtime::Runtime) -> Outc
     let mut requests = Figure::new("requests to open it", "");
     let mut watches = Figure::new("watches while it is open", "");
     let mut left = Figure::new("of them after it is left", "").note("goal 0");
-    let mut memory =
-        ["before", "in the tree", "after it"].map(|when| Figure::new(format!("resident memory {when}"), "MB"));
+    let mut memory = ["before", "in the tree", "after it", "after ten more"]
+        .map(|when| Figure::new(format!("resident memory {when}"), "MB"));
     let mut quick = [
         Figure::new("key → row moved in the tree: p50", "ms"),
         Figure::new("key → row moved in the tree: p99", "ms").note("goal ≤ 16 ms"),
@@ -160,12 +161,7 @@ fn tree(title: &str, ground: &Ground, runtime: &tokio::runtime::Runtime) -> Outc
         session.keys("t");
         first
             .take_ms(session.until("lines", |screen| screen.contents().contains("Deployment/"))?.saturating_sub(begun));
-        let there = session.until("the whole tree", |screen| {
-            let text = screen.contents();
-            let count =
-                text.lines().nth(1).and_then(|title| title.split(" objects").next()?.rsplit(' ').next()?.parse().ok());
-            count.is_some_and(|count: usize| count >= 2000) && !text.contains("still asking")
-        })?;
+        let there = session.until("the whole tree", is_whole)?;
         whole.take_ms(there.saturating_sub(begun));
         let opened = runtime.block_on(traffic(&client))?;
         sleep(Duration::from_secs(3));
@@ -186,10 +182,62 @@ fn tree(title: &str, ground: &Ground, runtime: &tokio::runtime::Runtime) -> Outc
         sleep(Duration::from_secs(5));
         left.take(runtime.block_on(traffic(&client))?.1 - before.1);
         memory[2].take(session.resident_mb());
+        // What an allocator keeps it uses again: what grows from one time to the next is lost.
+        for _ in 0..10 {
+            session.keys("t");
+            session.until("the whole tree again", is_whole)?;
+            session.keys("\u{1b}");
+            session.until("the application again", |screen| !screen.contents().contains("Deployment/"))?;
+        }
+        sleep(Duration::from_secs(5));
+        memory[3].take(session.resident_mb());
     }
     for figure in [first, whole, requests, watches, left].iter().chain(&memory).chain(&quick) {
         figure.print();
     }
+    Ok(())
+}
+
+/// Whether the screen shows a tree of 2,000 objects of which nothing is still asked.
+fn is_whole(screen: &vt100::Screen) -> bool {
+    let text = screen.contents();
+    let count = text.lines().nth(1).and_then(|title| title.split(" objects").next()?.rsplit(' ').next()?.parse().ok());
+    count.is_some_and(|count: usize| count >= 2000) && !text.contains("still asking")
+}
+
+/// What is wrong in every cluster: from `!` to its rows, and keys in them.
+fn problems(title: &str, ground: &Ground) -> Outcome<()> {
+    head(title);
+    let mut first = Figure::new("from `!` to the problems", "ms");
+    let mut memory = Figure::new("resident memory with them", "MB");
+    let mut quick = [
+        Figure::new("key → row moved in the problems: p50", "ms"),
+        Figure::new("key → row moved in the problems: p99", "ms").note("goal ≤ 16 ms"),
+        Figure::new("key → row moved in the problems: longest", "ms"),
+    ];
+    for _ in 0..LONG_RUNS {
+        let mut session = Session::start(ground)?;
+        session.until("rows", |screen| screen.contents().contains(" app-00"))?;
+        session.all_rows()?;
+        let begun = session.since_start();
+        session.keys("!");
+        let count = std::cell::Cell::new(0);
+        let there = session.until("problems", |screen| {
+            let text = screen.contents();
+            count.set(text.lines().nth(1).and_then(session::count).unwrap_or_default());
+            text.contains("PROBLEM") && count.get() > 0
+        })?;
+        first.take_ms(there.saturating_sub(begun));
+        sleep(Duration::from_secs(2));
+        memory.take(session.resident_mb());
+        if count.get() <= KEYS {
+            return Err(format!("{} problems are too few to move in", count.get()).into());
+        }
+        for (figure, value) in quick.iter_mut().zip(keys(&mut session)?) {
+            figure.take(value);
+        }
+    }
+    [first, memory].iter().chain(&quick).for_each(Figure::print);
     Ok(())
 }
 

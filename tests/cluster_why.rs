@@ -51,6 +51,7 @@ async fn until(estate: &Estate, namespace: &str, name: &str, wanted: &[&str]) ->
                     app: Some((&app, &standing)),
                     pods: Vec::new(),
                     link: &|_| None,
+                    version: &|_| None,
                     applications: 0,
                     looked: Some(&looked),
                 };

@@ -3,6 +3,8 @@
 
 #[path = "ui/acting.rs"]
 mod acting;
+#[path = "ui/beside.rs"]
+mod beside;
 #[path = "ui/events.rs"]
 mod events;
 #[path = "ui/keys.rs"]
@@ -19,6 +21,8 @@ mod screens;
 mod session;
 #[path = "ui/tree.rs"]
 mod tree;
+#[path = "ui/tree_keys.rs"]
+mod tree_keys;
 #[path = "ui/usage.rs"]
 mod usage;
 #[path = "ui/why.rs"]

@@ -148,6 +148,7 @@ fn follow(facts: &Facts, subject: &Subject, looked: bool) -> Chain {
         app: Some((app, &standing)),
         pods,
         link: &|cluster| facts.links.get(cluster),
+        version: &|_| None,
         applications: 1,
         looked: looked.then_some(&facts.looked),
     };
@@ -308,8 +309,17 @@ fn cases() -> Vec<(&'static str, String)> {
     );
     let lost = "\n---\ncluster: foo\nkind: Link\nstate: unreachable\nreason: 'dial tcp 10.0.0.1:6443: connect: connection refused'\n---\ncluster: foo\nkind: Gap\nreason: connection refused\n";
     let held = |with: &str| shop("running", DONE, WELL).replace("generation: 1}", &format!("generation: 1, {with}}}"));
+    let there = shop("unhealthy", DONE, &format!("{}, {SICK}", WELL.replace("foo", "local")))
+        .replace("clusters: [foo]", "clusters: [local, foo]");
+    let well = web("", "phase: Running, containerStatuses: [{name: web, ready: true, restartCount: 0, state: {running: {}}}]")
+        .replace("cluster: foo", "cluster: local")
+        .replace("readyReplicas: 0", "readyReplicas: 1")
+        .replace("conditions: [{type: Available, status: 'False', reason: MinimumReplicasUnavailable, message: Deployment does not have minimum availability.}]", "availableReplicas: 1, readyReplicas: 1");
     vec![
         ("well", shop("running", DONE, WELL)),
+        ("well-elsewhere-with-more-memory", there.clone() + &web("", &container(oom)) + &well.replace("128Mi", "512Mi")),
+        ("well-elsewhere-as-another-version", there.clone() + &web("", &container(crash)) + &well.replace("labels: {app.oam.dev/component: web}, ownerReferences", "labels: {app.oam.dev/component: web, app.kubernetes.io/version: '8'}, ownerReferences")),
+        ("well-elsewhere-alike", there + &web("", &container(crash)) + &well),
         ("suspended", suspended.clone()),
         ("suspended-towards-a-lost-cluster", suspended + lost),
         ("waits-for-health", shop("runningWorkflow", DEPLOYING, SICK) + &web("", &container(running))),

@@ -94,8 +94,8 @@ pub enum Wish {
     LogsOfApp(AppKey),
     /// The log of a pod; the container where one is meant.
     LogsOfPod(PodKey, Option<crate::model::key::Text>),
-    /// Choose a target of an application, or of one of its pods.
-    Forward(AppKey, Option<PodKey>),
+    /// Choose a target of an application; of one thing of it where that is meant, by name.
+    Forward(AppKey, Option<crate::model::key::Text>),
     /// Put text into the clipboard.
     Copy(String),
     /// Say something.

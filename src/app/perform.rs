@@ -67,7 +67,7 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
         Wish::Approve(key, step) => return approve(app, &key, step.as_ref()),
         Wish::LogsOfApp(key) => return logs_of_app(app, &key),
         Wish::LogsOfPod(pod, container) => return logs_of_pod(app, pod, container),
-        Wish::Forward(key, pod) => return find_targets(app, key, pod.as_ref()),
+        Wish::Forward(key, name) => return find_targets(app, key, name.as_deref()),
         Wish::Copy(text) => {
             let task = app.world.next_id();
             return vec![Effect::Copy(task, text)];
@@ -202,9 +202,9 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
 /// Follows the chain of the object under the cursor to its cause, where the page itself knows no better.
 pub(super) fn why_of_cursor(app: &mut App) -> Vec<Effect> {
     let Some(key) = app.subject() else { return no_subject(app) };
-    match super::page::why::of_object(&app.world, &key) {
-        Some(subject) => app.open(Page::Why(Box::new(WhyPage::new(subject)))),
-        None => bad(app, &format!("{key} is told of in the tree of its application: ask why there")),
+    match super::page::why::asked::of_object(&app.world, &key) {
+        Some(page) => app.open(Page::Why(Box::new(page))),
+        None => bad(app, &super::page::why::asked::nobodys(&key)),
     }
 }
 
@@ -391,12 +391,12 @@ pub(super) fn events_of_cursor(app: &mut App) -> Vec<Effect> {
     app.open(Page::events(scope))
 }
 
-fn find_targets(app: &mut App, key: AppKey, pod: Option<&PodKey>) -> Vec<Effect> {
+fn find_targets(app: &mut App, key: AppKey, name: Option<&str>) -> Vec<Effect> {
     let task = app.world.next_id();
     let mut chooser = Chooser::targets(format!("forward to which port of {key}?"), task);
-    if let Some(pod) = pod {
-        // The pod under the cursor is what is meant; emptying the line shows the others.
-        chooser.line.set(&pod.name);
+    if let Some(name) = name {
+        // What is under the cursor is what is meant; emptying the line shows the others.
+        chooser.line.set(name);
     }
     app.push(Layer::Choose(Box::new(chooser)));
     let places = app.world.app(&key).map(Application::places).unwrap_or_default();

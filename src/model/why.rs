@@ -5,6 +5,7 @@
 //! end. Where something could not be asked the chain says so, and goes on with what is known.
 
 mod application;
+mod elsewhere;
 pub mod facts;
 mod object;
 mod pod;
@@ -79,6 +80,8 @@ pub struct Known<'a> {
     pub pods: Vec<&'a Pod>,
     /// How the link to a cluster stands.
     pub link: &'a dyn Fn(&ClusterId) -> Option<&'a LinkState>,
+    /// The version of a cluster's API server, where that is known.
+    pub version: &'a dyn Fn(&ClusterId) -> Option<&'a Text>,
     /// Of a cluster: how many applications have to do with it.
     pub applications: usize,
     /// What was looked up; `None`: nothing yet.
@@ -188,6 +191,7 @@ pub fn explain(subject: &Subject, known: &Known<'_>) -> Chain {
             application::of(subject, known)
         }
     };
+    elsewhere::tell(&mut chain, known);
     if let Some(looked) = known.looked {
         chain.gaps = looked.gaps();
         chain.looked_at = looked.objects();

@@ -303,3 +303,116 @@ fn every_page_leads_to_the_events_of_what_is_under_its_cursor() {
     let pod = session.app.world().store.pods().find(|pod| pod.key.name.contains("query")).map(|pod| pod.key.clone());
     assert_eq!(looked(&mut session).1, EventScope::Object(ResourceKey::pod(&pod.unwrap_or(PodKey::new("", "", "")))));
 }
+
+/// Deployment, its ReplicaSet and a pod of it, in local's `default`.
+fn made() -> Found {
+    let object = |kind: &str, name: &str, owner: &str| Resource {
+        key: ResourceKey {
+            group: if kind == "Pod" { "".into() } else { "apps".into() },
+            ..about("local", "default", kind, name)
+        },
+        uid: name.into(),
+        owners: if owner.is_empty() { Vec::new() } else { vec![owner.into()] },
+        made_by: None,
+        health: Health::Ok,
+        message: "".into(),
+        created_at: None,
+        idle: false,
+        labels: [].into(),
+        makes: None,
+    };
+    Found {
+        roots: vec![Root {
+            key: object("Deployment", "hello", "").key,
+            version: "v1".into(),
+            component: "hello".into(),
+            made_by_trait: "".into(),
+            tracked: Tracked::Updated,
+        }],
+        clusters: vec![ClusterId::local()],
+        resources: vec![
+            object("Deployment", "hello", ""),
+            object("ReplicaSet", "hello-588b9c559f", "hello"),
+            object("Pod", "hello-588b9c559f-28qcq", "hello-588b9c559f"),
+        ],
+        ..Found::default()
+    }
+}
+
+#[test]
+fn events_of_what_has_gone_are_still_the_applications() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":events helm-hello<enter>");
+    let (id, _) = looked(&mut session);
+    let pod = |name: &str| about("local", "default", "Pod", name);
+    session.send(vec![
+        told(event(&pod("hello-588b9c559f-28qcq"), "Killing", "Stopping container hello", 1, 30)),
+        // Of a ReplicaSet that nobody has seen: its name tells whose it is.
+        told(event(&pod("hello-6d4f8b9c77-zzzzz"), "BackOff", "Back-off restarting", 9, 60)),
+        told(event(&pod("hellos-6d4f8b9c77-zzzzz"), "BackOff", "of someone else", 9, 60)),
+        told(event(&pod("other"), "BackOff", "of someone else", 9, 60)),
+    ]);
+    session.message(Message::Tree(id, Ok(Box::new(assemble(&made())))));
+    let screen = session.screen(120, 40);
+    assert!(screen.contains("Stopping container") && screen.contains("Back-off restarting"), "{screen}");
+    assert!(!screen.contains("of someone else"), "{screen}");
+    // Now the pod goes, and the Deployment with it.
+    let none = Found { roots: Vec::new(), resources: Vec::new(), ..made() };
+    session.message(Message::Tree(id, Ok(Box::new(assemble(&none)))));
+    let screen = session.screen(120, 40);
+    assert!(screen.contains("Stopping container") && screen.contains("Back-off restarting"), "{screen}");
+}
+
+#[test]
+fn a_long_name_is_told_by_its_kind_and_its_end() {
+    let (mut session, _) = opened();
+    let screen = session.screen(80, 24);
+    assert!(screen.contains("Pod/…-x2k4p") && screen.contains("ReplicaSet/…-588"), "{screen}");
+}
+
+#[test]
+fn why_of_an_event_leads_to_the_application_of_its_object() {
+    use lateen::model::why::Subject;
+    let asked = |session: &mut Session| {
+        let effects = session.effects();
+        effects.iter().find_map(|effect| match effect {
+            Effect::WatchWhy(_, subject) => Some(subject.clone()),
+            _ => None,
+        })
+    };
+    // Of an application's events every object is its own.
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":events helm-hello<enter>");
+    let (id, _) = looked(&mut session);
+    let set = ResourceKey { group: "apps".into(), ..about("local", "default", "ReplicaSet", "hello-588b9c559f") };
+    session.send(vec![told(event(&set, "SuccessfulCreate", "Created pod", 2, 420))]);
+    session.message(Message::Tree(id, Ok(Box::new(assemble(&made())))));
+    session.screen(120, 40);
+    session.keys("w");
+    assert_eq!(asked(&mut session), Some(Subject::Application(AppKey::new("default", "helm-hello"))));
+    // Of all events: the application whose pods are called after it; of nobody's a sentence.
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys(":events<enter>");
+    let pod = session.app.world().store.pods().find(|pod| pod.key.name.contains("query")).cloned().unwrap();
+    let stem = pod.key.name.rsplit_once('-').unwrap().0;
+    let set = about(pod.key.cluster.as_str(), &pod.key.namespace, "ReplicaSet", stem);
+    let nobody = about("foo", "kube-system", "DaemonSet", "node-local-dns");
+    session.send(vec![
+        told(event(&set, "FailedCreate", "quota", 2, 10)),
+        told(event(&nobody, "Evicted", "something of the cluster itself", 2, 20)),
+    ]);
+    session.screen(120, 40);
+    session.keys("gw");
+    let owner = session.app.world().store.owner_of(&pod);
+    assert_eq!(asked(&mut session).and_then(|subject| subject.app().cloned()), owner);
+    session.keys("<esc>");
+    session.send(vec![told(event(&nobody, "Evicted", "something of the cluster itself", 2, 20))]);
+    session.screen(120, 40);
+    session.keys("Gw");
+    assert_eq!(asked(&mut session), None);
+    let said = session.app.notice().map(|notice| notice.text.clone()).unwrap_or_default();
+    assert!(said.starts_with("no application is known that made DaemonSet/node-local-dns"), "{said}");
+}

@@ -16,7 +16,7 @@ use lateen::{
 
 use crate::session::*;
 
-fn key(cluster: &str, group: &str, kind: &str, name: &str) -> ResourceKey {
+pub(crate) fn key(cluster: &str, group: &str, kind: &str, name: &str) -> ResourceKey {
     ResourceKey {
         cluster: ClusterId::named(cluster),
         group: group.into(),
@@ -26,7 +26,7 @@ fn key(cluster: &str, group: &str, kind: &str, name: &str) -> ResourceKey {
     }
 }
 
-fn resource(cluster: &str, kind: &str, name: &str, owner: &str, health: Health, message: &str) -> Resource {
+pub(crate) fn resource(cluster: &str, kind: &str, name: &str, owner: &str, health: Health, message: &str) -> Resource {
     Resource {
         key: key(cluster, "", kind, name),
         uid: format!("{cluster}/{kind}/{name}").into(),
@@ -41,7 +41,7 @@ fn resource(cluster: &str, kind: &str, name: &str, owner: &str, health: Health, 
     }
 }
 
-fn root(cluster: &str, kind: &str, name: &str, tracked: Tracked) -> Root {
+pub(crate) fn root(cluster: &str, kind: &str, name: &str, tracked: Tracked) -> Root {
     Root {
         key: key(cluster, "", kind, name),
         version: "v1".into(),
@@ -52,7 +52,7 @@ fn root(cluster: &str, kind: &str, name: &str, tracked: Tracked) -> Root {
 }
 
 /// helm-hello with foo not answering, a banner left over, and a pod in a crash loop.
-fn found() -> Found {
+pub(crate) fn found() -> Found {
     let name = "hello-hello-kubernetes-588b9c559f";
     let mut deployment =
         resource("local", "Deployment", "hello-hello-kubernetes", "", Health::Progressing, "1/2 available");
@@ -89,7 +89,7 @@ fn found() -> Found {
 }
 
 /// What the page has asked for: the name of the look, and of which application.
-fn asked(session: &mut Session) -> (StreamId, AppKey) {
+pub(crate) fn asked(session: &mut Session) -> (StreamId, AppKey) {
     let effects = session.effects();
     let asked = effects.iter().find_map(|effect| match effect {
         Effect::WatchTree(stream, app) => Some((*stream, app.clone())),
@@ -99,7 +99,7 @@ fn asked(session: &mut Session) -> (StreamId, AppKey) {
 }
 
 /// A session on the tree of helm-hello, looked up.
-fn opened() -> (Session, StreamId) {
+pub(crate) fn opened() -> (Session, StreamId) {
     let mut session = Session::estate();
     session.screen(120, 40);
     session.keys(":tree helm-hello<enter>");
@@ -110,7 +110,7 @@ fn opened() -> (Session, StreamId) {
 }
 
 /// The line that the cursor is on.
-fn line(session: &mut Session) -> String {
+pub(crate) fn line(session: &mut Session) -> String {
     let screen = session.styled(120, 40);
     let lines: Vec<&str> = screen.lines().collect();
     let at = lines.iter().position(|line| line.starts_with("rrr")).unwrap();

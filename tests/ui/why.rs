@@ -6,7 +6,11 @@ use lateen::{
         effect::Effect,
         message::{Message, StreamId},
     },
-    model::why::{Looked, Subject},
+    model::{
+        delta::{Delta, Row},
+        health::{Health, judge},
+        why::{Looked, Subject},
+    },
 };
 
 use crate::session::*;
@@ -73,4 +77,41 @@ fn what_helps_is_copied() {
         _ => None,
     });
     assert_eq!(copied.as_deref(), Some("vela workflow resume helm-hello -n default"));
+}
+
+#[test]
+fn where_nothing_is_wrong_it_is_said_how_much_was_looked_at() {
+    let mut session = Session::new(options());
+    let well: Vec<_> = estate().into_iter().filter(|delta| is_well(delta)).collect();
+    assert!(!well.is_empty());
+    session.send(well);
+    session.keys("!");
+    let words = |session: &mut Session| session.screen(80, 24).split_whitespace().collect::<Vec<_>>().join(" ");
+    let screen = words(&mut session);
+    assert!(screen.contains("nothing is wrong: ") && screen.contains(" clusters were looked at"), "{screen}");
+    assert!(!screen.contains("not seen"), "{screen}");
+    // Of a cluster that does not answer nobody can say that; that it does not answer is a problem of its own.
+    session.send(vec![lost("foo", 3)]);
+    let screen = words(&mut session);
+    assert!(screen.contains("foo") && !screen.contains("nothing is wrong"), "{screen}");
+}
+
+#[test]
+fn where_nothing_is_known_nothing_is_called_well() {
+    let mut session = Session::new(options());
+    session.keys("!");
+    let screen = session.screen(80, 24);
+    assert!(!screen.contains("nothing is wrong"), "{screen}");
+}
+
+/// Whether something of the estate is as it should be: applications and pods that are ok, and all that is neither.
+fn is_well(delta: &Delta) -> bool {
+    match delta {
+        Delta::Upsert { row, .. } => match row {
+            Row::Application(app) => judge(app, &[], &|_| None).health == Health::Ok,
+            Row::Pod(pod) => pod.health == Health::Ok,
+            _ => true,
+        },
+        _ => true,
+    }
 }

@@ -227,11 +227,11 @@ impl ApplicationPage {
                 Some(pod) => Wish::LogsOfPod(pod, None),
                 None => Wish::LogsOfApp(self.app.clone()),
             }),
-            (Action::Forward, _) => Reaction::wish(Wish::Forward(self.app.clone(), pod)),
+            (Action::Forward, _) => Reaction::wish(Wish::Forward(self.app.clone(), pod.map(|pod| pod.name))),
             (Action::Revisions, _) => Reaction::wish(Wish::revisions(self.app.clone())),
             (Action::Diff, _) => Reaction::wish(Wish::drift(self.app.clone(), None)),
             (Action::Why, selected) => {
-                let subject = super::why::of_item(world, &self.app, selected);
+                let subject = super::why::asked::of_item(world, &self.app, selected);
                 Reaction::wish(Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(subject))))))
             }
             (Action::Tree, _) => {

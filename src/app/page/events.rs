@@ -3,7 +3,10 @@
 //!
 //! They are watched while the page is in sight, and let go when it is left.
 
-use std::collections::{BTreeSet, HashSet};
+mod belonging;
+pub mod notes;
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 
@@ -13,21 +16,22 @@ use crate::{
         keymap::Action,
         message::StreamId,
         notice::Level,
-        page::{Page, Reaction, Wish, object::ObjectPage},
+        page::{Page, Reaction, Wish, object::ObjectPage, tree::line::end, why::asked},
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
     model::{
-        cluster::LinkState,
-        delta::{Query, ScopeState},
-        event::{EventScope, Fold, FoldKey, MOST_BYTES, MOST_EVENTS},
+        delta::Query,
+        event::{EventScope, Fold, FoldKey},
         health::Health,
-        key::{AppKey, ClusterId, Text},
+        key::{AppKey, Text},
         object::Face,
         resource::ResourceKey,
         tree::{Tree, What},
     },
 };
+
+use belonging::{is_asked_otherwise, is_shown, places, was_made_by};
 
 /// The rows: one a fold.
 #[derive(Clone, Debug)]
@@ -36,7 +40,8 @@ pub struct EventRows {
     pub scope: EventScope,
     /// The watch that is under way while the page is in sight.
     looker: Option<StreamId>,
-    /// What an application made, once it has been looked up.
+    /// What an application made, once it has been looked up, and all that it was seen to have made since the page was
+    /// opened: what happened to what has gone is still its own.
     made: Option<HashSet<ResourceKey>>,
     /// Why that could not be looked up.
     failed: Option<Text>,
@@ -57,6 +62,8 @@ enum Col {
     Message,
 }
 
+/// Cells of the column of objects at least.
+const OBJECT: u16 = 18;
 const LAST: Column = Column { title: "LAST", min: 4, max: 12, right: true, narrow: 0, drop: 0 };
 const REASON: Column = Column { title: "REASON", min: 12, max: 32, right: false, narrow: 6, drop: 0 };
 const COUNT: Column = Column { title: "COUNT", min: 5, max: 7, right: true, narrow: 0, drop: 5 };
@@ -68,7 +75,7 @@ const OF_MANY: &[Column] = &[
     LAST,
     Column { title: "CLUSTER", min: 7, max: 20, right: false, narrow: 12, drop: 4 },
     Column { title: "NAMESPACE", min: 9, max: 20, right: false, narrow: 16, drop: 18 },
-    Column { title: "OBJECT", min: 18, max: 60, right: false, narrow: 10, drop: 0 },
+    Column { title: "OBJECT", min: OBJECT, max: 60, right: false, narrow: 10, drop: 0 },
     REASON,
     COUNT,
     FIRST,
@@ -129,7 +136,7 @@ impl EventRows {
                     What::Object(key) => Some(key),
                     What::Cluster(_) | What::Idle(..) => None,
                 });
-                self.made = Some(objects.collect());
+                self.made.get_or_insert_default().extend(objects);
             }
             Err(reason) => self.failed = Some(reason),
         }
@@ -146,32 +153,7 @@ impl EventRows {
             && &*object.kind == "Application"
             && object.namespace == app.namespace
             && object.name == app.name;
-        itself || self.made.as_ref().is_some_and(|made| made.contains(object))
-    }
-}
-
-/// Where the applications of the namespace shown deploy to; `None`: every namespace is shown.
-fn places(world: &World) -> Option<BTreeSet<(ClusterId, Text)>> {
-    let shown = world.namespace()?;
-    let mut places = BTreeSet::from([(ClusterId::local(), shown.clone())]);
-    for entry in world.store.applications().filter(|entry| entry.row.key.namespace == *shown) {
-        let row = &entry.row;
-        let placements = row.placements.iter().map(|place| (&place.cluster, &place.namespace));
-        let services = row.services.iter().map(|service| (&service.cluster, &service.namespace));
-        for (cluster, namespace) in placements.chain(services) {
-            places.insert((cluster.clone(), row.namespace_or_own(namespace).clone()));
-        }
-    }
-    Some(places)
-}
-
-/// Whether an event belongs to the namespace shown: that of its pod's application, else one such applications deploy to.
-fn is_shown(world: &World, places: Option<&BTreeSet<(ClusterId, Text)>>, object: &ResourceKey) -> bool {
-    let Some(places) = places else { return true };
-    let pod = object.as_pod().and_then(|pod| world.store.pod(&pod));
-    match pod {
-        Some(pod) => world.shows_pod(pod),
-        None => places.contains(&(object.cluster.clone(), object.namespace.clone())),
+        itself || self.made.as_ref().is_some_and(|made| made.contains(object) || was_made_by(made, object))
     }
 }
 
@@ -226,8 +208,10 @@ impl Rows for EventRows {
 
     fn narrow_cell(&self, world: &World, key: &FoldKey, column: usize) -> Cell {
         match self.column(column) {
-            // A name without its kind tells more than a kind without its name.
-            Some(Col::Object) => vec![Part::plain(&*key.object.name)],
+            // Its end tells it from its neighbours, as in the tree.
+            Some(Col::Object) => {
+                vec![Part::dim(format!("{}/", key.object.kind)), Part::plain(end_of(&key.object))]
+            }
             _ => self.cell(world, key, column),
         }
     }
@@ -306,67 +290,23 @@ impl Rows for EventRows {
     }
 }
 
-/// Whether a question about all namespaces is asked in single ones instead.
-fn is_asked_otherwise(world: &World, query: &Query) -> bool {
-    *query == Query::Events(None)
-        && world.store.scopes().any(|(scope, _)| matches!(scope.query, Query::Events(Some(_))))
-}
-
-/// What the rows do not tell: clusters that do not answer or refuse, and what was let go.
-pub fn notes(rows: &EventRows, world: &World) -> Vec<(ClusterId, Cell)> {
-    let mut notes: Vec<(ClusterId, Cell)> = Vec::new();
-    let tone = Tone::Health(Health::Unknown);
-    let concerns = |cluster: &ClusterId| match &rows.scope {
-        EventScope::Object(object) => object.cluster == *cluster,
-        EventScope::All => true,
-        EventScope::App(app) => world.app(app).is_none_or(|row| {
-            row.placements.iter().any(|place| place.cluster == *cluster)
-                || row.services.iter().any(|service| service.cluster == *cluster)
-        }),
-    };
-    for entry in world.store.clusters().filter(|entry| concerns(&entry.id)) {
-        let cell = match &entry.link {
-            Some(LinkState::Unreachable { since, .. }) => vec![
-                Part::Text(format!("{}: unreachable ", entry.id), tone),
-                Part::Ago(Some(*since), tone),
-                Part::Text(": what happened there since is not known".to_owned(), tone),
-            ],
-            Some(LinkState::Forbidden { reason, .. }) => vec![Part::Text(format!("{}: {reason}", entry.id), tone)],
-            _ => continue,
-        };
-        notes.push((entry.id.clone(), cell));
+/// The end of a long name, from a dash on: as much of it as the column has room for at least.
+fn end_of(key: &ResourceKey) -> String {
+    let room = usize::from(OBJECT).saturating_sub(key.kind.len() + 2);
+    let name = &*key.name;
+    if name.len() <= room + 1 {
+        return name.to_owned();
     }
-    for (scope, state) in world.store.scopes() {
-        let told = notes.iter().any(|(cluster, _)| *cluster == scope.cluster);
-        if told || !matches!(scope.query, Query::Events(_) | Query::EventsOf(_)) {
-            continue;
-        }
-        let text = match state {
-            // Told in a sentence once; the namespaces asked instead answer.
-            ScopeState::Forbidden(_) if is_asked_otherwise(world, &scope.query) => continue,
-            ScopeState::Forbidden(reason) => format!("{}: not permitted: {reason}", scope.cluster),
-            ScopeState::Failing(reason) => format!("{}: {reason}; trying again", scope.cluster),
-            ScopeState::NotInstalled => format!("{}: events are not served there", scope.cluster),
-            ScopeState::Loading(_) | ScopeState::Live => continue,
-        };
-        notes.push((scope.cluster.clone(), vec![Part::Text(text, tone)]));
+    let dashes = || name.match_indices('-').map(|(at, _)| at).filter(|at| *at > 0);
+    let fits = dashes().find(|at| name.len() - at <= room).or_else(|| dashes().last());
+    match fits.and_then(|at| name.get(..at)) {
+        Some(above) => end(name, above, "…"),
+        None => name.to_owned(),
     }
-    if let Some(at) = world.store.events().let_go() {
-        let room = format!(
-            "the newest {MOST_EVENTS} events are kept, of at most {} MiB: what last happened ",
-            MOST_BYTES >> 20
-        );
-        let cell = vec![Part::dim(room), Part::Ago(Some(at), Tone::Dim), Part::dim(" ago or before is not all here")];
-        notes.push((ClusterId::local(), cell));
-    }
-    if let (Some(reason), Some(_)) = (&rows.failed, &rows.made) {
-        notes.push((ClusterId::local(), vec![Part::Text(format!("what was made is not up to date: {reason}"), tone)]));
-    }
-    notes
 }
 
 /// Obeys a key.
-pub fn on_action(table: &mut Table<EventRows>, action: Action, _world: &World) -> Reaction {
+pub fn on_action(table: &mut Table<EventRows>, action: Action, world: &World) -> Reaction {
     if table.on_action(action) {
         return Reaction::taken();
     }
@@ -377,6 +317,17 @@ pub fn on_action(table: &mut Table<EventRows>, action: Action, _world: &World) -
             Some(pod) => Wish::LogsOfPod(pod, None),
             None => return Reaction::wish(Wish::Say(Level::Info, format!("a {} has no log", key.object.kind))),
         },
+        Action::Why => {
+            let subject = match (&table.rows.scope, asked::of_object(world, &key.object)) {
+                // Of what an application made it is known whose it is, whatever it is.
+                (EventScope::App(app), None) => Some(asked::within(app, &key.object)),
+                (_, page) => page,
+            };
+            match subject {
+                Some(page) => Wish::Open(Box::new(Page::Why(Box::new(page)))),
+                None => Wish::Say(Level::Info, asked::nobodys(&key.object)),
+            }
+        }
         Action::Copy => Wish::Copy(format!("{}/{}", key.object.kind, key.object.name)),
         _ => return Reaction::ignored(),
     };

@@ -212,7 +212,7 @@ pub fn on_action(table: &mut Table<PodRows>, action: Action, world: &World) -> R
     Reaction::wish(match action {
         Action::Logs => Wish::LogsOfPod(key, None),
         Action::Forward => match world.store.pod(&key).and_then(|pod| world.store.owner_of(pod)) {
-            Some(app) => Wish::Forward(app, Some(key)),
+            Some(app) => Wish::Forward(app, Some(key.name)),
             None => {
                 return Reaction::wish(Wish::Say(
                     crate::app::notice::Level::Info,
@@ -220,7 +220,7 @@ pub fn on_action(table: &mut Table<PodRows>, action: Action, world: &World) -> R
                 ));
             }
         },
-        Action::Why => Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(super::why::of_pod(world, key)))))),
+        Action::Why => Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(super::why::asked::of_pod(world, key)))))),
         Action::Copy => Wish::Copy(key.name.to_string()),
         _ => return Reaction::ignored(),
     })

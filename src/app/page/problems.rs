@@ -210,7 +210,7 @@ fn subject(world: &World, key: &ProblemKey) -> Subject {
                 (None, _) => Subject::Application(app.clone()),
             }
         }
-        About::Pod(pod) => super::why::of_pod(world, pod.clone()),
+        About::Pod(pod) => super::why::asked::of_pod(world, pod.clone()),
     }
 }
 

@@ -10,7 +10,7 @@
 
 pub mod beside;
 mod keys;
-mod line;
+pub(in crate::app) mod line;
 
 use std::collections::HashSet;
 
@@ -23,17 +23,16 @@ use crate::{
     },
     model::{
         health::Health,
-        key::{AppKey, ClusterId, PodKey, Text},
+        key::{AppKey, PodKey, Text},
         resource::ResourceKey,
         tree::{Node, Tree, What, merged},
     },
 };
 
 pub use line::cells;
-pub(in crate::app) use line::end;
 
 use beside::SideBySide;
-use line::{LineId, LineText, ids};
+use line::{LineId, LineText, find, ids};
 
 /// Names that a filter takes as `kind:Pod`.
 const COLUMNS: &[&str] = &["KIND", "NAME", "CLUSTER", "NAMESPACE", "COMPONENT"];
@@ -419,36 +418,5 @@ impl TreePage {
         self.dirty = true;
         self.seek();
         self.sought = None;
-    }
-}
-
-/// Where something stands in a tree; where it does not, the same of another cluster.
-fn find(tree: &Tree, sought: &What) -> Option<usize> {
-    let is_same = |what: &What| match (what, sought) {
-        (What::Object(one), What::Object(other)) => {
-            (&one.group, &one.kind, &one.namespace, &one.name)
-                == (&other.group, &other.kind, &other.namespace, &other.name)
-        }
-        (one, other) => one == other,
-    };
-    let exactly = tree.nodes.iter().position(|node| node.what == *sought);
-    exactly.or_else(|| tree.nodes.iter().position(|node| is_same(&node.what)))
-}
-
-/// The pods among lines, in their order.
-fn pods<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<PodKey> {
-    let keys = nodes.filter_map(|node| match &node.what {
-        What::Object(key) => key.as_pod(),
-        What::Cluster(_) | What::Idle(..) => None,
-    });
-    let mut known = HashSet::new();
-    keys.filter(|key| known.insert(key.clone())).collect()
-}
-
-/// The cluster of a line, where it stands in one alone.
-fn cluster_of(node: &Node) -> Option<&ClusterId> {
-    match &node.what {
-        What::Cluster(cluster) => Some(cluster),
-        What::Object(_) | What::Idle(..) => None,
     }
 }

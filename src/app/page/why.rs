@@ -2,6 +2,8 @@
 //!
 //! What the store knows gives the first lines at once; what is looked up while the page is in sight carries them on.
 
+pub mod asked;
+
 use crate::{
     app::{
         effect::Effect,
@@ -19,7 +21,7 @@ use crate::{
     },
     model::{
         health::Health,
-        key::{AppKey, ClusterId, PodKey, Text},
+        key::{AppKey, PodKey, Text},
         pod::Pod,
         resource::ResourceKey,
         why::{Chain, Known, Link, Looked, Place, Subject, explain},
@@ -40,6 +42,8 @@ pub struct WhyPage {
     chain: Chain,
     visible: Vec<usize>,
     cursor: Option<(Place, Text)>,
+    /// What the cursor shall stand on once the chain comes to it.
+    sought: Option<ResourceKey>,
     at: usize,
     filter: Filter,
     filter_changed: bool,
@@ -60,12 +64,20 @@ impl WhyPage {
             chain: Chain::default(),
             visible: Vec::new(),
             cursor: None,
+            sought: None,
             at: 0,
             filter: Filter::default(),
             filter_changed: false,
             offset: 0,
             height: 0,
         }
+    }
+
+    /// The same with the cursor on one object, once the chain comes to it.
+    #[must_use]
+    pub fn at_object(mut self, key: ResourceKey) -> Self {
+        self.sought = Some(key);
+        self
     }
 
     /// The chain as known now.
@@ -172,8 +184,17 @@ impl WhyPage {
             let link = self.chain.links.get(*line);
             link.is_some_and(|link| self.cursor.as_ref().is_some_and(|(place, _)| link.what == *place))
         };
-        let found = self.visible.iter().position(is_it).or_else(|| self.visible.iter().position(speaks));
+        let is_sought = |line: &usize| {
+            let object = self.chain.links.get(*line).and_then(|link| object_of(&link.what));
+            object.is_some_and(|object| self.sought.as_ref() == Some(&object))
+        };
+        let sought = self.visible.iter().position(is_sought);
+        let found =
+            sought.or_else(|| self.visible.iter().position(is_it)).or_else(|| self.visible.iter().position(speaks));
         self.go(found.unwrap_or(self.at));
+        if sought.is_some() || self.is_looked_up() {
+            self.sought = None;
+        }
     }
 
     fn follow(&self, world: &World) -> Chain {
@@ -190,6 +211,7 @@ impl WhyPage {
             app: app.map(|entry| (&entry.row, &entry.standing)),
             pods,
             link: &|cluster| world.link(cluster),
+            version: &|cluster| Some(&world.store.cluster(cluster)?.row.as_ref()?.version),
             applications,
             looked: self.looked.as_deref(),
         };
@@ -235,6 +257,8 @@ impl WhyPage {
 
     /// Obeys a key.
     pub fn on_action(&mut self, action: Action, world: &World) -> Reaction {
+        // Whoever moves has seen where they are.
+        self.sought = None;
         let page = (self.height / 2).max(1);
         match action {
             Action::Down => self.go(self.at + 1),
@@ -322,41 +346,6 @@ impl WhyPage {
             }
         };
         Reaction::wish(Wish::Open(Box::new(page)))
-    }
-}
-
-/// What `w` asks about, of a pod.
-pub fn of_pod(world: &World, pod: PodKey) -> Subject {
-    match world.store.pod(&pod).and_then(|pod| world.store.owner_of(pod)).filter(|app| world.app(app).is_some()) {
-        Some(app) => Subject::Object(app, ResourceKey::pod(&pod)),
-        None => Subject::Stray(pod),
-    }
-}
-
-/// What `w` asks about, of any object; `None` where no application is known that made it.
-pub fn of_object(world: &World, key: &ResourceKey) -> Option<Subject> {
-    if let Some(pod) = key.as_pod() {
-        return Some(of_pod(world, pod));
-    }
-    match (&*key.group, &*key.kind) {
-        ("core.oam.dev", "Application") if key.cluster.is_local() => {
-            Some(Subject::Application(AppKey { namespace: key.namespace.clone(), name: key.name.clone() }))
-        }
-        ("cluster.core.oam.dev", "VirtualCluster") => Some(Subject::Cluster(ClusterId(key.name.clone()))),
-        _ => None,
-    }
-}
-
-/// What `w` asks about, of a line of the application page.
-pub fn of_item(world: &World, app: &AppKey, item: Option<ItemKey>) -> Subject {
-    match item {
-        None | Some(ItemKey::Workflow | ItemKey::Services) => Subject::Application(app.clone()),
-        Some(ItemKey::Step(step)) => Subject::Step(app.clone(), step),
-        Some(ItemKey::Cluster(cluster)) => Subject::Place(app.clone(), cluster),
-        Some(ItemKey::Service { cluster, namespace, name }) => {
-            Subject::Component(app.clone(), cluster, namespace, name)
-        }
-        Some(ItemKey::Pod(pod)) => of_pod(world, pod),
     }
 }
 

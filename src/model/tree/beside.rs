@@ -199,7 +199,8 @@ fn row(tree: &Tree, group: &Group, places: &BTreeMap<&ClusterId, usize>, elsewhe
 
 fn there(tree: &Tree, mut lines: Vec<usize>) -> Option<There> {
     let node = |line: &usize| tree.nodes.get(*line);
-    let badness = |line: &usize| node(line).map(|node| if node.own == Health::Gone { Health::Failed } else { node.own });
+    let badness =
+        |line: &usize| node(line).map(|node| if node.own == Health::Gone { Health::Failed } else { node.own });
     lines.sort_by_key(badness);
     // An object with two owners has two lines.
     let mut objects: Vec<&Node> = lines.iter().filter_map(node).collect();

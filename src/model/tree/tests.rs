@@ -206,6 +206,128 @@ proptest! {
     }
 }
 
+/// One object of a made-up estate: which cluster it is in, whether it is a release, and who made it by which means.
+#[derive(Clone, Debug)]
+struct MadeUp {
+    second_cluster: bool,
+    release: bool,
+    idle: bool,
+    owners: Vec<prop::sample::Index>,
+    labelled_by: Option<prop::sample::Index>,
+    listed_by: Option<prop::sample::Index>,
+}
+
+fn made_up() -> impl Strategy<Value = MadeUp> {
+    let index = any::<prop::sample::Index>;
+    let owners = prop::collection::vec(index(), 0..3);
+    (any::<bool>(), any::<bool>(), any::<bool>(), owners, prop::option::of(index()), prop::option::of(index()))
+        .prop_map(|(second_cluster, release, idle, owners, labelled_by, listed_by)| MadeUp {
+            second_cluster,
+            release,
+            idle,
+            owners,
+            labelled_by,
+            listed_by,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Over clusters whose objects have the same names and uids, by owner references, by the labels of a release and by
+    /// its inventory: whatever descends from a root is in the tree once under each of those that made it and stand there,
+    /// in its own cluster alone; nothing else is; side by side and merged, nothing is lost and nothing is told twice.
+    #[test]
+    fn whatever_an_application_made_is_there_once_per_place(
+        objects in prop::collection::vec(made_up(), 1..30),
+        roots in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+    ) {
+        let count = objects.len();
+        let cluster = |at: usize| if objects[at].second_cluster { "b" } else { "a" };
+        let kind = |at: usize| if objects[at].release { "HelmRelease" } else { "Thing" };
+        // Half of the names are those of an object of the other cluster.
+        let name = |at: usize| format!("o{}", if objects[at].second_cluster { at - at % 2 } else { at });
+        let identity = |at: usize| key(cluster(at), kind(at), &name(at));
+        let distinct: BTreeSet<ResourceKey> = (0..count).map(identity).collect();
+        prop_assume!(distinct.len() == count);
+        let earlier = |index: &prop::sample::Index, at: usize| (at > 0).then(|| index.index(at));
+        // What the definition says: who made it, in its own cluster.
+        let mut makers: Vec<BTreeSet<usize>> = Vec::new();
+        let mut resources: Vec<Resource> = Vec::new();
+        for (at, object) in objects.iter().enumerate() {
+            let owners: BTreeSet<usize> = object.owners.iter().filter_map(|index| earlier(index, at)).collect();
+            // A uid of another cluster's object means nothing here.
+            let uids: Vec<String> = owners.iter().map(|owner| format!("{}/{}", kind(*owner), name(*owner))).collect();
+            let mut made = resource(
+                cluster(at), kind(at), &name(at), &uids.iter().map(String::as_str).collect::<Vec<_>>(),
+            );
+            made.idle = object.idle && !object.release;
+            let release = |index: &Option<prop::sample::Index>| {
+                let release = index.as_ref().and_then(|index| earlier(index, at));
+                release.filter(|release| objects[*release].release && cluster(*release) == cluster(at))
+            };
+            let labelled = release(&object.labelled_by);
+            made.made_by = labelled.map(|by| (kind(by).into(), "default".into(), name(by).into()));
+            resources.push(made);
+            let mut by: BTreeSet<usize> = (0..at)
+                .filter(|one| cluster(*one) == cluster(at))
+                .filter(|one| uids.contains(&format!("{}/{}", kind(*one), name(*one))))
+                .collect();
+            by.extend(labelled.filter(|_| uids.is_empty()));
+            if let Some(listing) = release(&object.listed_by) {
+                resources[listing].makes.get_or_insert_default().inventory.push(identity(at));
+                by.insert(listing);
+            }
+            makers.push(by);
+        }
+        let roots: BTreeSet<usize> = roots.iter().map(|index| index.index(count)).collect();
+        let found = Found {
+            roots: roots.iter().map(|at| root(cluster(*at), kind(*at), &name(*at))).collect(),
+            resources,
+            ..Found::default()
+        };
+        // The depths at which each object stands. What is idle is folded only beside others that are.
+        let mut places: Vec<Vec<usize>> = vec![Vec::new(); count];
+        for at in 0..count {
+            let mut depths: Vec<usize> = if roots.contains(&at) { vec![1] } else { Vec::new() };
+            for maker in &makers[at] {
+                let folded = |one: usize| found.resources[one].idle;
+                let siblings = (0..count).filter(|one| makers[*one].contains(maker) && folded(*one)).count();
+                if !(folded(at) && siblings > 1) {
+                    depths.extend(places[*maker].iter().map(|depth| depth + 1));
+                }
+            }
+            depths.retain(|depth| *depth <= DEEPEST + 1);
+            places[at] = depths;
+        }
+        prop_assume!(places.iter().map(Vec::len).sum::<usize>() < 5_000);
+        let tree = assemble(&found);
+        let count_in = |tree: &Tree, at: usize| {
+            let wanted = What::Object(identity(at));
+            tree.nodes.iter().filter(|node| node.what == wanted).count()
+        };
+        for (at, expected) in places.iter().enumerate() {
+            prop_assert_eq!(count_in(&tree, at), expected.len(), "{:?}", identity(at));
+        }
+        let objects_in_it = tree.nodes.iter().filter(|node| matches!(node.what, What::Object(_))).count();
+        prop_assert_eq!(objects_in_it, places.iter().map(Vec::len).sum::<usize>());
+        // Side by side each line is in one cell, in the column of its cluster.
+        let sides = beside::beside(&tree);
+        let mut told: Vec<usize> = Vec::new();
+        for row in &sides.rows {
+            for (cluster, cell) in sides.clusters.iter().zip(&row.cells) {
+                if let beside::Here::There(there) = &cell.here {
+                    prop_assert!(there.lines.iter().all(|line| tree.nodes[*line].what.cluster() == cluster));
+                    told.extend(&there.lines);
+                }
+            }
+        }
+        told.sort_unstable();
+        let lines: Vec<usize> = (0..tree.nodes.len()).filter(|line| tree.nodes[*line].parent.is_some()).collect();
+        prop_assert_eq!(told, lines);
+    }
+}
+
 #[test]
 fn merged_the_same_stands_once_with_how_it_stands_in_each_cluster() {
     let mut broken = resource("foo", "Deployment", "web", &[]);

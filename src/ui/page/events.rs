@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use crate::{
     app::{
         App,
-        page::events::{EventRows, notes},
+        page::events::{EventRows, notes::notes},
         table::Table,
     },
     ui::{paint::Paint, table, theme::Role},

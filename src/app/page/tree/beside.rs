@@ -5,7 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::line::LineId;
+use super::line::{self, LineId};
 use crate::{
     app::{
         filter::{Filter, Haystack, Tester},
@@ -140,9 +140,9 @@ impl SideBySide {
         if matches!(sought, What::Cluster(_)) {
             return Some(0);
         }
-        let line = super::find(tree, sought)?;
+        let found = line::find(tree, sought)?;
         let holds = |row: &Row| {
-            row.cells.iter().any(|cell| matches!(&cell.here, Here::There(there) if there.lines.contains(&line)))
+            row.cells.iter().any(|cell| matches!(&cell.here, Here::There(there) if there.lines.contains(&found)))
         };
         self.rows().iter().position(holds)
     }
@@ -253,12 +253,12 @@ impl SideBySide {
 /// What is to be said of a cell: of several objects the worst.
 fn of_there(tree: &Tree, there: &There) -> Cell {
     let Some(node) = there.lines.first().and_then(|line| tree.nodes.get(*line)) else { return Cell::new() };
-    let more = there.lines.len() - 1;
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let of = there.lines.len();
+    let more = if of > 1 { format!(" (the worst of {of})") } else { String::new() };
     let word = if matches!(node.own, Health::Ok | Health::Pending) { "" } else { node.own.as_str() };
     let said: Vec<&str> = [word, &*node.message].into_iter().filter(|words| !words.is_empty()).collect();
     vec![
-        Part::dim(format!("{}{more}", super::line::told(&node.what))),
+        Part::dim(format!("{}{more}", line::told(&node.what))),
         Part::plain(if said.is_empty() { String::new() } else { format!(": {}", said.join(": ")) }),
     ]
 }

@@ -1,6 +1,8 @@
 //! What the keys do in the tree.
 
-use super::{Form, TreePage, beside::SideBySide, cluster_of, line, pods};
+use std::collections::HashSet;
+
+use super::{Form, TreePage, beside::SideBySide, line};
 use crate::{
     app::{
         dialog::choose::{Choice, Chooser, Row},
@@ -11,8 +13,8 @@ use crate::{
     },
     model::{
         health::Health,
-        key::PodKey,
-        tree::{What, merged},
+        key::{ClusterId, PodKey, Text},
+        tree::{Node, What, merged},
         why::Subject,
     },
 };
@@ -63,7 +65,9 @@ impl TreePage {
             Action::Enter => match (self.pod(), &self.form) {
                 (Some(pod), _) => return Reaction::wish(Wish::LogsOfPod(pod, None)),
                 (None, Form::Beside(_)) => self.show_as(Form::ByCluster),
-                (None, _) => self.turn(),
+                (None, _) if self.visible.get(self.at).is_some_and(|line| self.has_children(*line)) => self.turn(),
+                // Nothing to unfold: what is to be said of it.
+                (None, _) => return Reaction::wish(Wish::Do(Action::Description)),
             },
             Action::Logs => return self.logs(world),
             Action::Forward => return Reaction::wish(Wish::Forward(self.app.clone(), self.forwarded())),
@@ -76,17 +80,17 @@ impl TreePage {
                 return Reaction::wish(Wish::drift(self.app.clone(), object));
             }
             Action::Why => {
-                let Some(node) = self.selected() else { return self.nothing_here() };
-                let subject = match &node.what {
-                    What::Cluster(cluster) => Subject::Place(self.app.clone(), cluster.clone()),
-                    What::Object(key) | What::Idle(key, _) => Subject::Object(self.app.clone(), key.clone()),
+                let subject = match self.selected().map(|node| &node.what) {
+                    Some(What::Cluster(cluster)) => Subject::Place(self.app.clone(), cluster.clone()),
+                    Some(What::Object(key)) => Subject::Object(self.app.clone(), key.clone()),
+                    Some(What::Idle(..)) | None => return self.nothing_here(),
                 };
                 return Reaction::wish(Wish::Open(Box::new(Page::Why(Box::new(WhyPage::new(subject))))));
             }
             Action::Approve => return Reaction::wish(Wish::Approve(self.app.clone(), None)),
             Action::Copy => {
-                let Some(node) = self.selected() else { return self.nothing_here() };
-                return Reaction::wish(Wish::Copy(line::name(&node.what)));
+                let Ok(key) = self.object() else { return self.nothing_here() };
+                return Reaction::wish(Wish::Copy(key.name.to_string()));
             }
             _ => return Reaction::ignored(),
         }
@@ -124,8 +128,8 @@ impl TreePage {
             Form::Beside(beside) if self.visible.get(self.at).is_some_and(|row| beside.several(*row)) => {
                 let nodes = self.told.as_ref().map(|tree| tree.nodes.as_slice()).unwrap_or_default();
                 let row = self.visible.get(self.at).copied().unwrap_or_default();
-                let pods = pods(beside.lines(row).iter().filter_map(|line| nodes.get(*line)));
-                if pods.is_empty() { super::pods(self.below()) } else { pods }
+                let meant = pods(beside.lines(row).iter().filter_map(|line| nodes.get(*line)));
+                if meant.is_empty() { pods(self.below()) } else { meant }
             }
             _ => pods(self.below()),
         };
@@ -158,9 +162,20 @@ impl TreePage {
         }
     }
 
-    /// The pod that a port is forwarded to, where one is meant.
-    fn forwarded(&self) -> Option<PodKey> {
-        self.pod()
+    /// The name of what a port is forwarded to, where one is meant: the pods of a workload bear its name.
+    fn forwarded(&self) -> Option<Text> {
+        match &self.selected()?.what {
+            What::Cluster(cluster) => Some(cluster.0.clone()),
+            What::Object(key)
+                if matches!(
+                    &*key.kind,
+                    "Pod" | "Service" | "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job"
+                ) =>
+            {
+                Some(key.name.clone())
+            }
+            What::Object(_) | What::Idle(..) => None,
+        }
     }
 
     fn turn(&mut self) {
@@ -214,5 +229,23 @@ impl TreePage {
         self.show(found);
         self.dirty = true;
         Reaction::taken()
+    }
+}
+
+/// The pods among lines, in their order.
+fn pods<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<PodKey> {
+    let keys = nodes.filter_map(|node| match &node.what {
+        What::Object(key) => key.as_pod(),
+        What::Cluster(_) | What::Idle(..) => None,
+    });
+    let mut known = HashSet::new();
+    keys.filter(|key| known.insert(key.clone())).collect()
+}
+
+/// The cluster of a line, where it stands in one alone.
+fn cluster_of(node: &Node) -> Option<&ClusterId> {
+    match &node.what {
+        What::Cluster(cluster) => Some(cluster),
+        What::Object(_) | What::Idle(..) => None,
     }
 }

@@ -81,7 +81,7 @@ fn places(places: &[(ClusterId, Health)], told: &mut Cell) {
     }
 }
 
-pub(super) fn name(what: &What) -> String {
+fn name(what: &What) -> String {
     match what {
         What::Cluster(cluster) => cluster.to_string(),
         What::Object(key) | What::Idle(key, _) => key.name.to_string(),
@@ -128,6 +128,19 @@ impl Haystack for LineText<'_> {
         out.push(' ');
         out.push_str(&self.0.message);
     }
+}
+
+/// Where something stands in a tree; where it does not, the same of another cluster.
+pub(super) fn find(tree: &Tree, sought: &What) -> Option<usize> {
+    let is_same = |what: &What| match (what, sought) {
+        (What::Object(one), What::Object(other)) => {
+            (&one.group, &one.kind, &one.namespace, &one.name)
+                == (&other.group, &other.kind, &other.namespace, &other.name)
+        }
+        (one, other) => one == other,
+    };
+    let exactly = tree.nodes.iter().position(|node| node.what == *sought);
+    exactly.or_else(|| tree.nodes.iter().position(|node| is_same(&node.what)))
 }
 
 /// Who the lines are, from one look to the next.

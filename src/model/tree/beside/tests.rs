@@ -104,8 +104,7 @@ fn clusters_that_say_nothing_are_not_compared() {
     }
     found.clusters = vec![ClusterId::named("later")];
     found.resources.retain(|resource| resource.key.cluster.as_str() != "d");
-    found.incomplete =
-        vec![Gap { cluster: ClusterId::named("c"), kind: None, reason: "connection refused".into() }];
+    found.incomplete = vec![Gap { cluster: ClusterId::named("c"), kind: None, reason: "connection refused".into() }];
     found.asking = vec![ClusterId::named("d")];
     let beside = beside(&assemble(&found));
     assert_eq!(

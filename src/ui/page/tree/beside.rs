@@ -40,7 +40,8 @@ pub(super) fn draw(paint: &mut Paint<'_>, page: &TreePage, tree: &Tree, beside: 
     let on_screen: Vec<usize> = page.visible().iter().skip(offset).take(height).copied().collect();
     let names: Vec<Vec<Run>> = on_screen.iter().map(|row| names(paint, beside, *row, mark)).collect();
     let column = if paint.world.absolute { COLUMN_WITH_TIME } else { COLUMN };
-    let widest = names.iter().map(|name| width(name)).max().unwrap_or_default();
+    // A cell stays free before the columns.
+    let widest = names.iter().map(|name| width(name)).max().unwrap_or_default() + 1;
     let for_names = widest.clamp(NAMES, (room / 3).max(NAMES)).min(room);
     let fit = usize::from((room - for_names) / column).max(1);
     let first = beside.column() / fit * fit;
@@ -54,7 +55,9 @@ pub(super) fn draw(paint: &mut Paint<'_>, page: &TreePage, tree: &Tree, beside: 
             (false, true) if page.filter().raw().is_empty() && !page.only_not_ok() => {
                 "nothing differs between the clusters (u shows everything)".to_owned()
             }
-            (false, true) => "nothing here matches and differs (esc takes the filter away, u shows what is the same)".to_owned(),
+            (false, true) => {
+                "nothing here matches and differs (esc takes the filter away, u shows what is the same)".to_owned()
+            }
             (false, false) => "nothing here matches (esc takes the filter away)".to_owned(),
         };
         let style = paint.role(Role::Text);
