@@ -1,8 +1,6 @@
 //! Restart, scale, delete: the menu of actions, the dialogs that ask, and what is known of permissions.
 
-use std::collections::{BTreeMap, HashMap};
-
-use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 use crate::model::{
     acting::{ObjectWrite, Prepared, Right, Verb},
@@ -27,8 +25,6 @@ use super::{
     perform,
 };
 
-/// How long an answer about a permission is believed.
-const BELIEVED: SignedDuration = SignedDuration::from_mins(5);
 /// Kinds of which is said how many go along; of more only that there are.
 const KINDS: usize = 6;
 /// What the menu offers beside, where the view has a key for it.
@@ -46,32 +42,6 @@ const OFFERED: &[Action] = &[
     Action::Edit,
     Action::Copy,
 ];
-
-/// What clusters said of permissions.
-#[derive(Debug, Default)]
-pub(super) struct Permissions(HashMap<Asked, (Timestamp, Result<(), Text>)>);
-
-/// The object, by its name too, since rules may name it, and what is done to it.
-type Asked = (ResourceKey, Right);
-
-impl Permissions {
-    /// What was answered lately.
-    pub(super) fn get(&self, key: &ResourceKey, right: Right, now: Timestamp) -> Option<&Result<(), Text>> {
-        let (at, answer) = self.0.get(&(key.clone(), right))?;
-        (now.duration_since(*at) < BELIEVED).then_some(answer)
-    }
-
-    /// Takes an answer.
-    pub(super) fn put(&mut self, key: &ResourceKey, right: Right, answer: Result<(), Text>, now: Timestamp) {
-        self.0.retain(|_, (at, _)| now.duration_since(*at) < BELIEVED);
-        self.0.insert((key.clone(), right), (now, answer));
-    }
-
-    /// Everything is asked anew.
-    pub(super) fn forget(&mut self) {
-        self.0.clear();
-    }
-}
 
 /// Why something is refused that a cluster does not permit.
 pub(super) fn refusal(key: &ResourceKey, needs: &str) -> String {

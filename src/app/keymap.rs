@@ -452,13 +452,7 @@ fn defaults() -> Vec<Binding> {
         line(V::Forwards, &[Key::char('x'), Key::plain(C::Delete)], A::Stop, "stop", "stop the forward"),
         line(V::Forwards, &[Key::char('c')], A::Copy, "copy URL", "copy its URL"),
         line(V::Tree, &[Key::char('n')], A::NextBad, "next bad", "to the next thing that is not ok"),
-        line(
-            V::Tree,
-            &[Key::char('m')],
-            A::Merge,
-            "merge",
-            "the same of all clusters as one line, or by cluster again",
-        ),
+        line(V::Tree, &[Key::char('m')], A::Merge, "", "the same of all clusters as one line, or by cluster again"),
         line(V::Tree, &[Key::char('b')], A::SideBySide, "beside", "the clusters side by side, or the tree again"),
         line(
             V::SideBySide,

@@ -2,7 +2,7 @@
 //!
 //! Asked for the namespaces whose pods are on screen, each at most every 15 s; while no pod is on screen nothing is asked.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,6 +17,7 @@ use super::{
     effect::Effect,
     notice::Level,
     page::Page,
+    readings::Place,
     table::{Cell, Part, Tone},
     world::World,
 };
@@ -31,29 +32,6 @@ const OLD: SignedDuration = SignedDuration::from_secs(60);
 const PLACES: usize = 64;
 /// Share of the limit from which use stands out, in percent.
 const MUCH: u64 = 90;
-
-/// What is known of the use of pods.
-#[derive(Debug, Default)]
-pub struct Usages {
-    places: BTreeMap<(ClusterId, Text), Place>,
-    /// Clusters of which it has been said why nothing is known.
-    said: BTreeSet<ClusterId>,
-}
-
-#[derive(Debug)]
-struct Place {
-    /// When to ask again.
-    due: Timestamp,
-    read_at: Timestamp,
-    pods: HashMap<PodKey, Usage>,
-}
-
-impl Usages {
-    /// What a pod uses, where that is known.
-    pub fn of(&self, pod: &PodKey) -> Option<Usage> {
-        self.places.get(&(pod.cluster.clone(), pod.namespace.clone()))?.pods.get(pod).copied()
-    }
-}
 
 /// The pods on screen, as drawn last.
 fn on_screen(page: &Page) -> Vec<PodKey> {

@@ -20,9 +20,9 @@ use crate::{
 };
 
 use super::{
-    acting::Permissions,
     message::{ForwardId, TaskId},
-    usage::Usages,
+    permissions::Permissions,
+    readings::Usages,
 };
 
 /// Favourites have one digit.

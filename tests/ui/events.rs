@@ -367,7 +367,7 @@ fn events_of_what_has_gone_are_still_the_applications() {
 #[test]
 fn a_long_name_is_told_by_its_kind_and_its_end() {
     let (mut session, _) = opened();
-    let screen = session.screen(80, 24);
+    let screen = session.screen(60, 24);
     assert!(screen.contains("Pod/…-x2k4p") && screen.contains("ReplicaSet/…-588"), "{screen}");
 }
 

@@ -58,7 +58,11 @@ fn outcome(session: &mut Session) -> String {
     for effect in &effects {
         let told = match effect {
             Effect::WatchObject(_, request) => format!("{:?} of {}", request.face, of(&request.key)),
-            Effect::FollowLog(_, request) => format!("log of {}", request.pod),
+            Effect::FollowLogs(_, _, targets) => {
+                let pods: Vec<String> = targets.iter().map(|target| target.pod.to_string()).collect();
+                format!("log of {}", pods.join(", "))
+            }
+            Effect::Review(_, key, right) => format!("asks whether it may {right:?} {}", of(key)),
             Effect::WatchEvents(_, EventScope::Object(key)) => format!("events of {}", of(key)),
             Effect::WatchEvents(_, scope) => format!("events of {scope:?}"),
             Effect::WatchWhy(_, subject) => format!("why {subject}"),

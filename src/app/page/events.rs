@@ -298,7 +298,7 @@ fn end_of(key: &ResourceKey) -> String {
         return name.to_owned();
     }
     let dashes = || name.match_indices('-').map(|(at, _)| at).filter(|at| *at > 0);
-    let fits = dashes().find(|at| name.len() - at <= room).or_else(|| dashes().last());
+    let fits = dashes().find(|at| name.len() - at <= room).or_else(|| dashes().next_back());
     match fits.and_then(|at| name.get(..at)) {
         Some(above) => end(name, above, "…"),
         None => name.to_owned(),

@@ -196,7 +196,7 @@ pub(super) fn write(app: &mut App, editing: Box<Editing>) -> Vec<Effect> {
 pub(in crate::app) fn shell(app: &mut App) -> Vec<Effect> {
     match app.subject() {
         Some(key) => shell_of(app, key),
-        None => bad(app, "a shell needs a pod under the cursor"),
+        None => no_subject(app),
     }
 }
 

@@ -47,17 +47,17 @@ impl SideBySide {
     pub(super) fn take(&mut self, tree: &Tree) {
         self.beside = beside(tree);
         let found = self.cluster.as_ref().and_then(|wanted| self.clusters().iter().position(|one| one == wanted));
-        self.to_column(found.unwrap_or(self.column));
+        self.move_to(found.unwrap_or(self.column));
     }
 
-    fn to_column(&mut self, column: usize) {
+    fn move_to(&mut self, column: usize) {
         self.column = column.min(self.clusters().len().saturating_sub(1));
         self.cluster = self.clusters().get(self.column).cloned();
     }
 
     /// To a column further left or right.
     pub(super) fn pan(&mut self, by: isize) {
-        self.to_column(self.column.saturating_add_signed(by));
+        self.move_to(self.column.saturating_add_signed(by));
     }
 
     /// The columns.
@@ -135,7 +135,7 @@ impl SideBySide {
     /// The row of something, and the cursor in its column; of a cluster: its column alone, and the first row.
     pub(super) fn find(&mut self, tree: &Tree, sought: &What) -> Option<usize> {
         if let Some(column) = self.clusters().iter().position(|cluster| cluster == sought.cluster()) {
-            self.to_column(column);
+            self.move_to(column);
         }
         if matches!(sought, What::Cluster(_)) {
             return Some(0);
@@ -179,7 +179,7 @@ impl SideBySide {
             worst.is_some_and(|node| !matches!(node.own, Health::Ok | Health::Pending))
         };
         let found = (now + 1..cells).chain(0..cells.min(now + 1)).find(is_bad)?;
-        self.to_column(found % columns);
+        self.move_to(found % columns);
         Some(found / columns)
     }
 
