@@ -339,15 +339,13 @@ impl<'a> Growing<'_, 'a> {
         if path.len() > DEEPEST || self.nodes.len() > MOST_LINES {
             return;
         }
-        let children = self.world.children(resource);
+        let mut children = self.world.children(resource);
+        children.retain(|child| !path.contains(&&child.key));
         let idle: Vec<&Resource> = children.iter().copied().filter(|child| child.idle).collect();
         let fold = idle.len() > 1;
         let component = self.nodes[parent].component.clone();
         let depth = self.nodes[parent].depth + 1;
         for child in children.iter().filter(|child| !(fold && child.idle)) {
-            if path.contains(&&child.key) {
-                continue;
-            }
             let (own, message) = self.world.standing(child);
             let at = self.push(Node {
                 parent: Some(parent),

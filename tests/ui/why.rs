@@ -82,7 +82,7 @@ fn what_helps_is_copied() {
 #[test]
 fn where_nothing_is_wrong_it_is_said_how_much_was_looked_at() {
     let mut session = Session::new(options());
-    let well: Vec<_> = estate().into_iter().filter(|delta| is_well(delta)).collect();
+    let well: Vec<_> = estate().into_iter().filter(is_well).collect();
     assert!(!well.is_empty());
     session.send(well);
     session.keys("!");

@@ -134,6 +134,23 @@ fn old_replica_sets_are_one_line() {
 }
 
 #[test]
+fn what_owns_itself_is_not_counted_among_what_it_made() {
+    let mut own = resource("local", "ReplicaSet", "odd", &["Deployment/web", "ReplicaSet/odd"]);
+    own.idle = true;
+    let mut below = resource("local", "ReplicaSet", "below", &["ReplicaSet/odd"]);
+    below.idle = true;
+    let found = Found {
+        roots: vec![root("local", "Deployment", "web")],
+        resources: vec![resource("local", "Deployment", "web", &[]), own, below],
+        ..Found::default()
+    };
+    assert_eq!(
+        lines(&assemble(&found)),
+        ["local ok", "  Deployment/web ok", "    ReplicaSet/odd ok", "      ReplicaSet/below ok"]
+    );
+}
+
+#[test]
 fn cycles_end_and_two_owners_are_two_places() {
     let found = Found {
         roots: vec![root("local", "A", "a"), root("local", "B", "b")],
