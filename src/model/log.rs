@@ -15,7 +15,10 @@ use super::{
     resource::ResourceKey,
 };
 
+pub mod escape;
+pub mod fields;
 mod gap;
+pub mod level;
 
 pub use gap::{End, Exit, Gap};
 
