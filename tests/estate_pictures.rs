@@ -127,6 +127,7 @@ async fn picture(hub: &Hub, app: &AppKey) -> Option<String> {
         app: Some((&row, &standing)),
         pods: Vec::new(),
         link: &|_| None,
+        version: &|_| None,
         applications: 1,
         looked: Some(&looked),
     };

@@ -9,6 +9,8 @@ mod beside;
 mod events;
 #[path = "ui/keys.rs"]
 mod keys;
+#[path = "ui/logs.rs"]
+mod logs;
 #[path = "ui/object.rs"]
 mod object;
 #[path = "ui/picture.rs"]

@@ -29,6 +29,8 @@ pub enum Command {
     Problems,
     /// The log of a pod, by name; without: of what is under the cursor.
     Logs(Option<String>),
+    /// The logs of the pods that a label selector finds, in every cluster.
+    LogsBySelector(String),
     /// The events of all clusters; of what an application made when named.
     Events(Option<String>),
     /// The keys.
@@ -187,7 +189,7 @@ pub const COMMANDS: &[Spec] = &[
         names: &["logs", "log"],
         argument: Argument::Pod,
         required: false,
-        help: "the log of a pod",
+        help: "the logs of a pod or an application; -l and a label selector: of the pods it finds",
         read: Command::Logs,
     },
     Spec {
@@ -303,6 +305,13 @@ pub fn parse(line: &str) -> Result<Command, String> {
     };
     let mut argument = words.next().map(str::to_owned);
     let shown = spec.names.first().copied().unwrap_or_default();
+    if shown == "logs" && argument.as_deref() == Some("-l") {
+        let selector = words.collect::<Vec<_>>().join(" ");
+        if selector.is_empty() {
+            return Err("logs -l needs a label selector behind it: app=web,tier!=cache".to_owned());
+        }
+        return Ok(Command::LogsBySelector(selector));
+    }
     if spec.argument == Argument::Scaled
         && let (Some(object), Some(number)) = (argument.as_mut(), words.next())
     {

@@ -15,6 +15,7 @@ pub struct Filter {
     raw: String,
     test: Option<Test>,
     error: Option<String>,
+    wrong_at: Option<usize>,
 }
 
 impl PartialEq for Filter {
@@ -59,12 +60,18 @@ impl Filter {
             Ok(test) => (test, None),
             Err(error) => (None, Some(error)),
         };
-        Self { raw: raw.to_owned(), test, error }
+        Self { raw: raw.to_owned(), test, error, wrong_at: None }
     }
 
     /// Text that is looked for elsewhere, whatever it looks like: it lets everything through.
     pub fn literal(raw: &str) -> Self {
-        Self { raw: raw.to_owned(), test: None, error: None }
+        Self { raw: raw.to_owned(), test: None, error: None, wrong_at: None }
+    }
+
+    /// Text that is read elsewhere, and what is wrong with it: at which byte, and why.
+    pub fn read_elsewhere(raw: &str, wrong: Option<(usize, String)>) -> Self {
+        let (wrong_at, error) = wrong.map_or((None, None), |(at, error)| (Some(at), Some(error)));
+        Self { raw: raw.to_owned(), test: None, error, wrong_at }
     }
 
     /// The text as typed.
@@ -75,6 +82,11 @@ impl Filter {
     /// Why it is not valid, if so. It then lets everything through.
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
+    }
+
+    /// At which byte it is wrong, where that is known.
+    pub fn wrong_at(&self) -> Option<usize> {
+        self.wrong_at
     }
 
     /// Whether it lets everything through.
@@ -178,7 +190,7 @@ fn text(raw: &str) -> Test {
 }
 
 /// Whether a capital is meant: not those of a regular expression's classes (`\S`).
-fn has_upper(raw: &str) -> bool {
+pub(super) fn has_upper(raw: &str) -> bool {
     let mut escaped = false;
     raw.chars().any(|char| {
         let counts = !escaped && char.is_uppercase();

@@ -97,13 +97,26 @@ fn on_typed(app: &mut App, typed: Typed) -> Vec<Effect> {
             let raw = prompt.line.text().to_owned();
             app.pages.current_mut().set_filter(&raw);
         }
+        (Kind::Time, Typed::Entered(line)) => {
+            app.prompt = None;
+            if let Page::Logs(page) = app.pages.current_mut()
+                && !line.trim().is_empty()
+            {
+                let (level, text) = match page.go_to_time(&line, &app.world) {
+                    Ok(text) => (Level::Info, text),
+                    Err(text) => (Level::Bad, text),
+                };
+                app.typed.keep(Kind::Time, &line);
+                app.say(level, &text);
+            }
+        }
         (kind, Typed::Left(before)) => {
             app.prompt = None;
             if kind == Kind::Filter {
                 app.pages.current_mut().set_filter(&before);
             }
         }
-        (Kind::Command, Typed::Edited) | (_, Typed::Ignored) => {}
+        (Kind::Command | Kind::Time, Typed::Edited) | (_, Typed::Ignored) => {}
     }
     app.settle();
     Vec::new()

@@ -79,8 +79,30 @@ pub enum Action {
     PanLeft,
     /// To the right.
     PanRight,
-    /// Choose another container.
+    /// Choose other containers.
     Container,
+    /// Let long lines go on in the next one, or not.
+    Wrap,
+    /// The next way to tell times.
+    TimeStyle,
+    /// The next way to tell sources.
+    SourceStyle,
+    /// More lines around those that match.
+    Context,
+    /// Begin the log elsewhere: 0 its end, 1 its head, 2 to 6 a time ago.
+    Since(u8),
+    /// To the lines of a time that is asked for.
+    GoToTime,
+    /// To the next marked line.
+    NextMark,
+    /// Save everything that is kept.
+    SaveAll,
+    /// Save what is shown, for machines.
+    Export,
+    /// Only the source under the cursor, or all again.
+    Solo,
+    /// All sources.
+    AllSources,
     /// The previous container's log, or the running one's again.
     Previous,
     /// The tree of an application.
@@ -250,6 +272,10 @@ pub enum View {
     Pods,
     /// A log.
     Logs,
+    /// The sources of a log.
+    LogSources,
+    /// One line of a log.
+    LogLine,
     /// The open forwards.
     Forwards,
     /// The tree of an application.
@@ -284,6 +310,8 @@ impl View {
             Self::Clusters => "clusters",
             Self::Pods => "pods",
             Self::Logs => "logs",
+            Self::LogSources => "sources of a log",
+            Self::LogLine => "a line of a log",
             Self::Forwards => "forwards",
             Self::Tree => "tree",
             Self::SideBySide => "side by side",
@@ -308,6 +336,8 @@ impl View {
             Self::Clusters => &[Self::Clusters, Self::Table, Self::Global],
             Self::Pods => &[Self::Pods, Self::Table, Self::Global],
             Self::Logs => &[Self::Logs, Self::Global],
+            Self::LogSources => &[Self::LogSources, Self::Global],
+            Self::LogLine => &[Self::LogLine, Self::Global],
             Self::Forwards => &[Self::Forwards, Self::Table, Self::Global],
             Self::Tree => &[Self::Tree, Self::Global],
             Self::SideBySide => &[Self::SideBySide, Self::Tree, Self::Global],
@@ -443,12 +473,66 @@ fn defaults() -> Vec<Binding> {
         line(V::Clusters, &[Key::plain(C::Enter)], A::Enter, "pods", "the pods of that cluster"),
         line(V::Pods, &[Key::plain(C::Enter), Key::char('l')], A::Logs, "logs", "its log"),
         line(V::Pods, &[Key::char('F')], A::Forward, "forward", "forward a port to it"),
-        line(V::Logs, &[Key::char(' ')], A::Pause, "pause", "hold the picture; lines go on being kept"),
-        line(V::Logs, &[Key::char('G'), Key::plain(C::End)], A::Bottom, "follow", "to the end, and follow"),
+        line(V::Logs, &[Key::char(' ')], A::Pause, "pause", "hold the picture, or follow; lines go on being kept"),
+        line(
+            V::Logs,
+            &[Key::char('G'), Key::plain(C::End), Key::char('f')],
+            A::Bottom,
+            "follow",
+            "to the end, and follow",
+        ),
+        line(
+            V::Logs,
+            &[Key::char('/')],
+            A::Filter,
+            "filter",
+            "regex, !not, *mark, .field=value, .field .field to pick; & between them",
+        ),
+        line(V::Logs, &[Key::char('n')], A::SearchNext, "next", "to the next line that matches"),
+        line(V::Logs, &[Key::char('N')], A::SearchPrevious, "", "to the one before"),
+        line(V::Logs, &[Key::plain(C::Tab)], A::NextPanel, "streams", "the sources: how they stand, which are shown"),
+        line(V::Logs, &[Key::char('w')], A::Wrap, "wrap", "wrap long lines, or cut them"),
+        line(V::Logs, &[Key::char('t')], A::TimeStyle, "time", "times: of day, full, as ages, none"),
+        line(V::Logs, &[Key::char('s')], A::SourceStyle, "sources", "sources: short, full, none"),
+        line(
+            V::Logs,
+            &[Key::char('0')],
+            A::Since(0),
+            "since",
+            "0 the last 1,000 lines, 1 from the head, 2 to 6: 1m 5m 15m 30m 1h",
+        ),
+        line(V::Logs, &[Key::char('@')], A::GoToTime, "", "go to a time: 10:41, or 5m ago"),
+        line(V::Logs, &[Key::char('C')], A::Context, "", "2, 5, 20 lines around each that matches, or none"),
+        line(V::Logs, &[Key::plain(C::Enter)], A::Enter, "", "open the line whole, its fields a line each"),
+        line(V::Logs, &[Key::char('m')], A::Mark, "", "mark the line, or take the mark away"),
+        line(V::Logs, &[Key::char('M')], A::NextMark, "", "to the next marked line"),
+        line(V::Logs, &[Key::char('c')], A::Copy, "", "copy the marked lines, else the line"),
+        line(V::Logs, &[Key::char('S')], A::Save, "save", "save what is shown to a file here"),
+        line(V::Logs, &[Key::ctrl('s')], A::SaveAll, "", "save everything that is kept to a file here"),
+        line(V::Logs, &[Key::char('J')], A::Export, "", "save what is shown as JSON, a line each"),
+        line(V::Logs, &[Key::char('P')], A::Pager, "", "look at what is shown in $PAGER"),
         line(V::Logs, &[Key::plain(C::Left)], A::PanLeft, "", "to the left"),
         line(V::Logs, &[Key::plain(C::Right)], A::PanRight, "", "to the right"),
-        line(V::Logs, &[Key::char('o')], A::Container, "container", "choose another container"),
-        line(V::Logs, &[Key::char('p')], A::Previous, "previous", "the log of the container before its last restart"),
+        line(
+            V::Logs,
+            &[Key::char('o')],
+            A::Container,
+            "containers",
+            "choose other containers: init, sidecar, ephemeral, all",
+        ),
+        line(
+            V::Logs,
+            &[Key::char('p')],
+            A::Previous,
+            "previous",
+            "the logs of the containers before their last restart",
+        ),
+        line(V::LogSources, &[Key::char(' ')], A::Mark, "show or hide", "show or hide its lines"),
+        line(V::LogSources, &[Key::char('s')], A::Solo, "only this", "show its lines alone, or all again"),
+        line(V::LogSources, &[Key::char('a')], A::AllSources, "all", "show all of them"),
+        line(V::LogSources, &[Key::plain(C::Tab), Key::plain(C::Enter)], A::NextPanel, "back", "back to the lines"),
+        line(V::LogLine, &[Key::char('c')], A::Copy, "copy", "copy it"),
+        line(V::LogLine, &[Key::plain(C::Enter)], A::Enter, "close", "back to the lines"),
         line(V::Forwards, &[Key::char('x'), Key::plain(C::Delete)], A::Stop, "stop", "stop the forward"),
         line(V::Forwards, &[Key::char('c')], A::Copy, "copy URL", "copy its URL"),
         line(V::Tree, &[Key::char('n')], A::NextBad, "next bad", "to the next thing that is not ok"),
@@ -590,6 +674,9 @@ fn defaults() -> Vec<Binding> {
         line(V::Global, &[Key::char('q')], A::Quit, "", "back; at home leave"),
         line(V::Global, &[Key::ctrl('c')], A::QuitNow, "", "leave"),
     ];
+    for digit in 1..=6_u8 {
+        table.push(line(V::Logs, &[Key::char(char::from(b'0' + digit))], A::Since(digit), "", ""));
+    }
     for digit in 1..=9_u8 {
         table.push(line(V::Global, &[Key::char(char::from(b'0' + digit))], A::Namespace(digit), "", ""));
     }

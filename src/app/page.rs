@@ -90,8 +90,14 @@ pub enum Wish {
     Leave,
     /// Approve what waits in an application; the step by id where one is meant.
     Approve(AppKey, Option<crate::model::key::Text>),
-    /// The log of one of an application's pods.
+    /// The logs of an application's pods.
     LogsOfApp(AppKey),
+    /// The logs of a component's pods in a cluster.
+    LogsOfComponent(AppKey, crate::model::key::Text, crate::model::key::ClusterId),
+    /// These logs: on a page of logs in the place of those that are followed.
+    FollowLogs(Box<crate::model::log::LogRequest>),
+    /// Ask for a time to go to.
+    AskTime,
     /// The log of a pod; the container where one is meant.
     LogsOfPod(PodKey, Option<crate::model::key::Text>),
     /// Choose a target of an application; of one thing of it where that is meant, by name.
@@ -240,6 +246,8 @@ impl Page {
             Self::Approvals(_) => View::Approvals,
             Self::Clusters(_) => View::Clusters,
             Self::Pods(_) => View::Pods,
+            Self::Logs(page) if page.opened().is_some() => View::LogLine,
+            Self::Logs(page) if page.panel().is_some() => View::LogSources,
             Self::Logs(_) => View::Logs,
             Self::Forwards(_) => View::Forwards,
             Self::Tree(page) if page.beside().is_some() => View::SideBySide,
@@ -255,12 +263,12 @@ impl Page {
 
     /// Brings what is shown up to what is known.
     pub fn settle(&mut self, world: &World) {
-        each!(self, table table => table.settle(world), app page => page.settle(world), log _page => {}, tree page => page.settle(world), object _page => {}, diff page => page.settle(world), why page => page.settle(world));
+        each!(self, table table => table.settle(world), app page => page.settle(world), log page => page.settle(world), tree page => page.settle(world), object _page => {}, diff page => page.settle(world), why page => page.settle(world));
     }
 
     /// When what is shown is to be brought up to what is known though nothing comes, if so.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        each!(self, table table => table.next_tick(), app _page => None, log _page => None, tree _page => None, object _page => None, diff _page => None, why _page => None)
+        each!(self, table table => table.next_tick(), app _page => None, log page => page.next_tick(), tree _page => None, object _page => None, diff _page => None, why _page => None)
     }
 
     /// Obeys a key.
@@ -273,7 +281,7 @@ impl Page {
             Self::Pods(table) => pods::on_action(table, action, world),
             Self::Logs(page) => page.on_action(action, world),
             Self::Forwards(table) => forwards::on_action(table, action, world),
-            Self::Tree(page) => page.on_action(action, world),
+            Self::Tree(page) => page.on_action(action),
             Self::Object(page) => page.on_action(action, world),
             Self::Events(table) => events::on_action(table, action, world),
             Self::Revisions(table) => revisions::on_action(table, action, world),

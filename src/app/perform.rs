@@ -7,8 +7,8 @@ use crate::model::{
     diff::Comparison,
     event::EventScope,
     forward::{ForwardState, ForwardTarget, preferred_local_port},
-    health::Health,
-    key::{AppKey, ClusterId, PodKey, Text},
+    key::{AppKey, ClusterId, Text},
+    log::{LogRequest, LogScope},
     resource::ResourceKey,
     why::Subject,
 };
@@ -29,16 +29,10 @@ use super::{
     message::{ForwardId, TaskId},
     notice::Level,
     page::{
-        Page, Wish,
-        application::ApplicationPage,
-        diff::DiffPage,
-        forwards,
-        logs::{LogPage, choose_container},
-        pods::PodRows,
-        revisions::RevisionRows,
-        tree::TreePage,
-        why::WhyPage,
+        Page, Wish, application::ApplicationPage, diff::DiffPage, forwards, logs::LogPage, pods::PodRows,
+        revisions::RevisionRows, tree::TreePage, why::WhyPage,
     },
+    prompt::Prompt,
     table::Table,
     world::Forward,
 };
@@ -66,7 +60,10 @@ fn one(app: &mut App, wish: Wish) -> Vec<Effect> {
         Wish::Leave => return vec![Effect::Quit],
         Wish::Approve(key, step) => return approve(app, &key, step.as_ref()),
         Wish::LogsOfApp(key) => return logs_of_app(app, &key),
-        Wish::LogsOfPod(pod, container) => return logs_of_pod(app, pod, container),
+        Wish::LogsOfPod(pod, container) => return logs(app, LogPage::of_pod(pod, container).request),
+        Wish::LogsOfComponent(key, component, cluster) => return logs_of_component(app, &key, component, cluster),
+        Wish::FollowLogs(request) => return logs(app, *request),
+        Wish::AskTime => app.prompt = Some(Prompt::time()),
         Wish::Forward(key, name) => return find_targets(app, key, name.as_deref()),
         Wish::Copy(text) => {
             let task = app.world.next_id();
@@ -163,12 +160,10 @@ pub(super) fn command(app: &mut App, line: &str) -> Vec<Effect> {
             app.open(Page::Diff(Box::new(DiffPage::new(Comparison::Drift(key, false)))))
         }),
         Command::Diff(None) => key_on_page(app, super::keymap::Action::Diff),
-        Command::Logs(Some(name)) => {
-            let pod = app.world.store.pods().find(|pod| *pod.key.name == *name).map(|pod| pod.key.clone());
-            match pod {
-                Some(pod) => logs_of_pod(app, pod, None),
-                None => bad(app, &format!("no pod \"{name}\" is known")),
-            }
+        Command::Logs(Some(name)) => logs_of_name(app, &name),
+        Command::LogsBySelector(selector) => {
+            let namespace = app.world.namespace().cloned();
+            logs(app, LogRequest::of(LogScope::Selector { namespace, selector: selector.as_str().into() }))
         }
         Command::Logs(None) => key_on_page(app, super::keymap::Action::Logs),
         Command::Approve(Some(name)) => with_app(app, &name, |app, key| approve(app, &key, None)),
@@ -326,52 +321,50 @@ fn approve(app: &mut App, key: &AppKey, step: Option<&Text>) -> Vec<Effect> {
 }
 
 fn logs_of_app(app: &mut App, key: &AppKey) -> Vec<Effect> {
-    let pods: Vec<_> = app.world.store.pods_of(key).collect();
-    match &pods[..] {
-        [] => {
-            let why = app.world.why_empty(&format!("pods of {key}"), |query| {
-                matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_))
-            });
-            app.say(Level::Info, &why);
-            Vec::new()
-        }
-        [pod] => {
-            let pod = pod.key.clone();
-            logs_of_pod(app, pod, None)
-        }
-        _ => {
-            let rows = pods.iter().map(|pod| Row {
-                choice: Choice::Pod(pod.key.clone()),
-                cells: vec![
-                    pod.key.cluster.to_string(),
-                    pod.key.namespace.to_string(),
-                    pod.key.name.to_string(),
-                    if pod.health == Health::Ok { pod.status.to_string() } else { format!("{} !", pod.status) },
-                ],
-            });
-            let columns = &["CLUSTER", "NAMESPACE", "POD", "STATUS"];
-            let chooser = Chooser::new(format!("log of which pod of {key}?"), columns, rows.collect());
-            app.push(Layer::Choose(Box::new(chooser)));
-            Vec::new()
-        }
-    }
-}
-
-fn logs_of_pod(app: &mut App, pod: PodKey, container: Option<Text>) -> Vec<Effect> {
-    let row = app.world.store.pod(&pod);
-    let plain = row.map_or(0, |row| row.containers.iter().filter(|container| !container.init).count());
-    if container.is_none() && plain > 1 {
-        if let Some(row) = row {
-            let chooser = choose_container(row);
-            app.push(Layer::Choose(Box::new(chooser)));
-        }
+    if app.world.store.pods_of(key).next().is_none() {
+        let why = app.world.why_empty(&format!("pods of {key}"), |query| {
+            matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_))
+        });
+        app.say(Level::Info, &why);
         return Vec::new();
     }
-    let first = row.and_then(|row| row.containers.iter().find(|container| !container.init));
-    let container = container.or_else(|| first.map(|container| container.name.clone())).unwrap_or_default();
-    let page = Page::Logs(Box::new(LogPage::new(pod, container)));
-    // Another container of a pod takes the place of the first.
-    if matches!(app.page(), Page::Logs(_)) { one(app, Wish::Replace(Box::new(page))) } else { app.open(page) }
+    logs(app, LogPage::of_app(key.clone(), None).request)
+}
+
+/// Of a component in one cluster; where its pods do not carry its name, as those of a chart do not, of the application.
+fn logs_of_component(app: &mut App, key: &AppKey, component: Text, cluster: ClusterId) -> Vec<Effect> {
+    let named = app.world.store.pods_of(key).any(|pod| pod.owner.component == component && pod.key.cluster == cluster);
+    if !app.world.store.pods_of(key).any(|pod| pod.key.cluster == cluster) {
+        return logs_of_app(app, key);
+    }
+    let mut request = LogPage::of_app(key.clone(), named.then_some(component)).request;
+    request.clusters = vec![cluster];
+    logs(app, request)
+}
+
+/// Follows logs: on a page of logs in the place of those that are followed.
+fn logs(app: &mut App, request: LogRequest) -> Vec<Effect> {
+    if let Page::Logs(page) = app.pages.current_mut() {
+        page.request = request;
+        return page.reopen(&mut app.world);
+    }
+    app.open(Page::Logs(Box::new(LogPage::new(request))))
+}
+
+/// The pod of that name, else the application.
+fn logs_of_name(app: &mut App, name: &str) -> Vec<Effect> {
+    let bare = name.rsplit('/').next().unwrap_or(name);
+    let mut pods = app.world.store.pods().filter(|pod| {
+        *pod.key.name == *bare
+            && (bare == name || pod.key.to_string().ends_with(&format!("/{name}")) || pod.key.to_string() == name)
+    });
+    let pod = pods.next().map(|pod| pod.key.clone());
+    drop(pods);
+    match pod {
+        Some(pod) => logs(app, LogPage::of_pod(pod, None).request),
+        None if !app.world.find_app(name).is_empty() => with_app(app, name, |app, key| logs_of_app(app, &key)),
+        None => bad(app, &format!("no pod and no application \"{name}\" is known")),
+    }
 }
 
 /// Opens the events of the thing under the cursor: of an application those of all that it made.

@@ -16,6 +16,8 @@ pub enum Kind {
     Command,
     /// A filter.
     Filter,
+    /// A time to go to.
+    Time,
 }
 
 /// Lines kept.
@@ -67,6 +69,11 @@ impl Prompt {
     /// The filter in force, to be changed.
     pub fn filter(in_force: &str) -> Self {
         Self::new(Kind::Filter, in_force)
+    }
+
+    /// A time to go to.
+    pub fn time() -> Self {
+        Self::new(Kind::Time, "")
     }
 
     fn new(kind: Kind, text: &str) -> Self {
@@ -173,6 +180,7 @@ fn names(argument: command::Argument, world: &World, objects: &[String]) -> Vec<
 pub struct History {
     commands: Vec<String>,
     filters: Vec<String>,
+    times: Vec<String>,
 }
 
 impl History {
@@ -180,6 +188,7 @@ impl History {
         match kind {
             Kind::Command => &self.commands,
             Kind::Filter => &self.filters,
+            Kind::Time => &self.times,
         }
     }
 
@@ -188,6 +197,7 @@ impl History {
         let lines = match kind {
             Kind::Command => &mut self.commands,
             Kind::Filter => &mut self.filters,
+            Kind::Time => &mut self.times,
         };
         if line.trim().is_empty() {
             return;

@@ -51,7 +51,7 @@ impl Page {
             Self::Approvals(table) => table.selected().map(|gate| ResourceKey::application(&gate.app)),
             Self::Clusters(table) => table.selected().map(ResourceKey::cluster),
             Self::Pods(table) => table.selected().map(ResourceKey::pod),
-            Self::Logs(page) => Some(ResourceKey::pod(&page.pod)),
+            Self::Logs(page) => page.subject(),
             Self::Forwards(table) => {
                 let id = table.selected()?;
                 let target = &world.forwards.iter().find(|forward| forward.id == *id)?.target;

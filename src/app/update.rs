@@ -21,9 +21,8 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         }
         Message::Deltas(deltas) => on_deltas(app, deltas),
         Message::Log(stream, events) => {
-            let zone = app.world.zone.clone();
             if let Page::Logs(page) = app.pages.current_mut() {
-                page.on_log(stream, events, &zone);
+                page.on_log(stream, events, &app.world);
             }
             Vec::new()
         }
@@ -114,6 +113,13 @@ fn on_deltas(app: &mut App, deltas: Vec<Delta>) -> Vec<Effect> {
         }
     }
     app.world.store.apply_all(deltas);
+    let mut effects = match app.pages.current_mut() {
+        Page::Logs(page) => page.on_deltas(&app.world),
+        _ => Vec::new(),
+    };
     // A dialog says at once when what it asks about is not so any more.
-    if app.layers.is_empty() { Vec::new() } else { perform::on_change(app) }
+    if !app.layers.is_empty() {
+        effects.extend(perform::on_change(app));
+    }
+    effects
 }

@@ -10,7 +10,7 @@ pub(super) fn runs(line: &str, color: bool) -> Vec<(String, Style)> {
     while let Some(at) = rest.find("\u{1b}[") {
         let (text, escape) = rest.split_at(at);
         let body = escape.get(2..).unwrap_or_default();
-        let end = body.find(|char: char| !char.is_ascii_digit() && char != ';');
+        let end = body.find(|char: char| !char.is_ascii_digit() && !matches!(char, ';' | ':'));
         let Some(end) = end.filter(|end| body.get(*end..).is_some_and(|tail| tail.starts_with('m'))) else {
             // No SGR: shown as it is, escaped.
             let (text, after) = rest.split_at(at + 2);
@@ -33,7 +33,7 @@ pub(super) fn runs(line: &str, color: bool) -> Vec<(String, Style)> {
 }
 
 fn sgr(mut style: Style, body: &str) -> Style {
-    let mut codes = body.split(';').map(|code| code.parse::<u16>().unwrap_or(0));
+    let mut codes = body.split([';', ':']).map(|code| code.parse::<u16>().unwrap_or(0));
     while let Some(code) = codes.next() {
         style = match code {
             0 => Style::new(),

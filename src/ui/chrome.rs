@@ -6,7 +6,7 @@ use crate::{
     app::{
         App,
         notice::Level,
-        page::{Page, applications::short_revision, diff::DiffPage, revisions},
+        page::{Page, applications::short_revision, diff::DiffPage, logs::LogPage, revisions},
         prompt::{Kind, Prompt},
         table::{Part, Rows, Table, Tone},
     },
@@ -14,6 +14,7 @@ use crate::{
 };
 
 use super::{
+    page::logs::grouped,
     paint::{Paint, Run, width},
     text,
     theme::Role,
@@ -220,27 +221,63 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             filtered(&mut parts, page.filter().raw(), false);
         }
         Page::Logs(page) => {
-            parts.push(Part::dim("logs · "));
-            match (page.held(), page.has_ended()) {
-                (Some(new), _) => parts.push(Part::Text(format!("paused, +{new} new"), Tone::Accent)),
-                (None, true) => parts.push(Part::dim("ended")),
-                (None, false) => parts.push(Part::dim("follow")),
-            }
-            if page.previous {
-                parts.push(Part::Text(" · previous".to_owned(), Tone::Strong));
-            }
-            parts.push(Part::dim(" · "));
-            parts.push(Part::Text(page.pod.to_string(), Tone::Strong));
-            if !page.container.is_empty() {
-                parts.push(Part::dim(format!(" · {}", page.container)));
-            }
-            if page.ring().gone() > 0 {
-                parts.push(Part::dim(format!(" · first {} let go", page.ring().gone())));
-            }
-            filtered(&mut parts, page.filter().raw(), false);
+            logs(&mut parts, page);
         }
     }
     paint.runs(&parts)
+}
+
+/// What does not fit goes from the end: how it stands comes first, then what is looked for.
+fn logs(parts: &mut Vec<Part>, page: &LogPage) {
+    parts.push(Part::dim("logs · "));
+    match (page.held(), page.has_ended()) {
+        (Some(new), _) => parts.push(Part::Text(format!("paused, +{} new", grouped(new)), Tone::Accent)),
+        (None, true) => parts.push(Part::dim("ended")),
+        (None, false) => parts.push(Part::dim("follow")),
+    }
+    if page.request.previous {
+        parts.push(Part::Text(" · previous".to_owned(), Tone::Strong));
+    }
+    if !page.filter().raw().is_empty() {
+        let looking = if page.index().is_done() { "" } else { ", looking on" };
+        let found = match page.hits() {
+            None => String::new(),
+            Some((_, 0)) => " not found".to_owned(),
+            Some((Some(at), all)) => format!(" {} of {}", grouped(at as u64), grouped(all as u64)),
+            Some((None, all)) => format!(" {}", grouped(all as u64)),
+        };
+        parts.push(Part::dim(" · "));
+        parts.push(Part::Text(format!("/{}{found}{looking}", page.filter().raw()), Tone::Accent));
+        if page.context > 0 && page.query().hides() {
+            parts.push(Part::dim(format!(" ±{}", page.context)));
+        }
+    }
+    parts.push(Part::dim(" · "));
+    parts.push(Part::Text(page.title(), Tone::Strong));
+    let (open, all) = page.limit().unwrap_or((page.sources().open_count(), page.sources().len()));
+    let tone = if page.limit().is_some() { Tone::Accent } else { Tone::Dim };
+    let noun = if all == 1 { "stream" } else { "streams" };
+    let streams = if open == all { format!(" · {all} {noun}") } else { format!(" · {open} of {all} {noun}") };
+    parts.push(Part::Text(streams, tone));
+    if page.sources().hidden() > 0 {
+        parts.push(Part::Text(format!(", {} hidden", page.sources().hidden()), Tone::Accent));
+    }
+    let dropped = page.sources().dropped();
+    let tone = if dropped > 0 { Tone::Health(Health::Failed) } else { Tone::Dim };
+    if dropped > 0 {
+        parts.push(Part::Text(format!(" · {} dropped", grouped(dropped)), tone));
+    }
+    parts.push(Part::dim(format!(" · {} lines/s", grouped(page.rate()))));
+    if page.marked() > 0 {
+        parts.push(Part::Text(format!(" · {} marked", page.marked()), Tone::Accent));
+    }
+    if dropped == 0 {
+        parts.push(Part::Text(" · 0 dropped".to_owned(), tone));
+    }
+    parts.push(Part::dim(format!(" · {}", page.since())));
+    if page.buffer().gone() > 0 {
+        parts.push(Part::dim(format!(" · first {} let go", grouped(page.buffer().gone()))));
+    }
 }
 
 fn diff(parts: &mut Vec<Part>, page: &DiffPage) {
@@ -353,6 +390,7 @@ fn typed(app: &App, paint: &mut Paint<'_>, prompt: &Prompt, area: Rect, body: Re
     let lead = match prompt.kind {
         Kind::Command => ":",
         Kind::Filter => "/",
+        Kind::Time => "@",
     };
     let ascii = paint.ascii();
     let before = format!("{lead}{}", text::clean(prompt.line.before(), ascii));
@@ -366,10 +404,17 @@ fn typed(app: &App, paint: &mut Paint<'_>, prompt: &Prompt, area: Rect, body: Re
     let used = paint.put(area.x + 1, area.y, room as u16, &[(shown, style), (after, style)], None);
     let error = match prompt.kind {
         Kind::Filter => app.page().filter().error().map(str::to_owned),
-        Kind::Command => None,
+        Kind::Command | Kind::Time => None,
     };
     if let Some(error) = error {
         let style = paint.role(Role::Bad);
+        if let Some(wrong) = app.page().filter().wrong_at() {
+            // The character at which it went wrong.
+            let lead = prompt.line.text().get(..wrong).map_or(0, |before| text::width(&text::clean(before, ascii)));
+            if let Some(at) = (lead + 1).checked_sub(skip) {
+                paint.style(Rect::new(area.x + 1 + at as u16, area.y, 1, 1), paint.role(Role::Cursor));
+            }
+        }
         let x = area.x + used + 4;
         paint.text(x, area.y, area.right().saturating_sub(x + 1), &error, style);
     }

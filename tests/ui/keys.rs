@@ -18,7 +18,6 @@ use lateen::{
         forward::{ForwardState, ForwardTarget, TargetKind},
         health::Health,
         key::{AppKey, ClusterId, PodKey, RowKey},
-        log::{Containers, Gap, LogEvent, LogLine, LogRequest, LogScope, LogTarget, SourceId},
         object::Face,
         resource::ResourceKey,
     },
@@ -519,62 +518,7 @@ fn a_pasted_command_is_not_submitted() {
     assert_eq!(session.app.prompt().map(|prompt| prompt.line.text()), Some("q"));
 }
 
-// ---- logs and forwards -----------------------------------------------------------------------------------------
-
-fn line(text: &str) -> LogEvent {
-    LogEvent::Lines(SourceId(0), vec![LogLine { time: Some(now()), text: text.into(), cut: false }])
-}
-
-#[test]
-fn a_log_is_followed_held_and_let_go() {
-    let mut session = Session::estate();
-    session.screen(80, 24);
-    session.keys(":pods<enter>");
-    session.screen(80, 24);
-    session.effects();
-    session.keys("l");
-    let pod = PodKey::new("foo", "default", "hello-85d4-kb2mv");
-    let request =
-        LogRequest { containers: Containers::Named("hello".into()), ..LogRequest::of_pods(vec![pod.clone()]) };
-    let effects = session.effects();
-    let [Effect::FollowLogs(stream, asked, targets)] = &effects[..] else { panic!("{effects:?}") };
-    assert_eq!(**asked, request);
-    assert!(matches!(&targets[..], [LogTarget { pod: target, .. }] if *target == pod), "{targets:?}");
-    session.message(Message::Log(*stream, (0..100).map(|number| line(&format!("line {number}"))).collect()));
-    session.message(Message::Log(stream + 1, vec![line("of another stream")]));
-    let screen = session.screen(80, 24);
-    assert!(screen.contains("line 99") && !screen.contains("another"), "{screen}");
-    session.keys(" ");
-    session.message(Message::Log(
-        *stream,
-        vec![line("line 100"), LogEvent::Gap(SourceId(0), Gap::Dropped { lines: 3210 })],
-    ));
-    let screen = session.screen(80, 24);
-    assert!(screen.contains("paused, +2 new") && !screen.contains("line 100"), "{screen}");
-    session.keys("<pgup>k");
-    let screen = session.screen(80, 24);
-    assert!(screen.contains("line 60") && !screen.contains("line 99"), "{screen}");
-    session.keys("G");
-    let screen = session.screen(80, 24);
-    assert!(
-        screen.contains("── 3,210 lines dropped here: the view could not keep up ──") && screen.contains("follow"),
-        "{screen}"
-    );
-    session.keys("<esc>");
-    assert_eq!(session.effects(), [Effect::StopLogs(*stream)]);
-    assert_eq!(view(&session), View::Pods);
-}
-
-#[test]
-fn of_several_pods_one_is_chosen() {
-    let mut session = at_helm_hello();
-    session.keys("l");
-    assert!(matches!(session.app.layers(), [Layer::Choose(_)]));
-    session.keys("x2k<enter>");
-    assert_eq!(view(&session), View::Logs);
-    assert!(matches!(&session.effects()[..], [Effect::FollowLogs(_, request, _)]
-            if matches!(&request.scope, LogScope::Pods(pods) if &*pods[0].name == "hello-7d9c-x2k4p")));
-}
+// ---- forwards -----------------------------------------------------------------------------------------
 
 fn target(cluster: &str, name: &str, port: u16) -> ForwardTarget {
     ForwardTarget {

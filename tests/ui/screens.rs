@@ -10,7 +10,6 @@ use lateen::{
         forward::{ForwardState, ForwardTarget, TargetKind},
         health::Health,
         key::{AppKey, ClusterId},
-        log::{End, Exit, Gap, LogEvent, LogLine, SourceId},
     },
 };
 
@@ -128,37 +127,6 @@ fn help() {
 fn prompt() {
     usual("prompt", |session| {
         session.keys(":ap<tab><tab>");
-    });
-}
-
-#[test]
-fn logs() {
-    usual("logs", |session| {
-        session.keys(":logs query-7c9-x2<enter>");
-        let effects = session.effects();
-        let [Effect::FollowLogs(stream, ..)] = effects[..] else { panic!("{effects:?}") };
-        let source = SourceId(0);
-        let line =
-            |text: &str| LogEvent::Lines(source, vec![LogLine { time: Some(now()), text: text.into(), cut: false }]);
-        session.message(Message::Log(
-            stream,
-            vec![
-                line("GET / 200 3ms"),
-                line("\u{1b}[33mlevel=warn\u{1b}[0m slow upstream 412ms"),
-                LogEvent::Gap(
-                    source,
-                    Gap::Resumed {
-                        at: "2026-11-23T10:41:19Z".parse().unwrap(),
-                        missing: 12,
-                        reason: "cluster unreachable".into(),
-                    },
-                ),
-                line("使用者 登入 成功 ✓"),
-                line("bell\u{7} and \u{1b}]0;title\u{7} stay text"),
-                LogEvent::Lines(source, vec![LogLine { time: None, text: "x".repeat(300).into(), cut: true }]),
-                LogEvent::Ended(source, End::Exited(Exit { code: 0, reason: "".into() })),
-            ],
-        ));
     });
 }
 

@@ -19,6 +19,7 @@ use crate::{
         edit::Kept,
         forward::ForwardTarget,
         key::{AppKey, PodKey, Text},
+        log::LogRequest,
         resource::ResourceKey,
     },
 };
@@ -28,10 +29,8 @@ use crate::{
 pub enum Choice {
     /// A target to forward to.
     Target(ForwardTarget),
-    /// A pod, for its log.
-    Pod(PodKey),
-    /// A container of a pod, for its log.
-    Container(PodKey, Text),
+    /// Logs to be followed.
+    Logs(Box<LogRequest>),
     /// A container of a pod, for a shell.
     Shell(PodKey, Text),
     /// What becomes of a draft that is there already; whether a Secret's content was asked for.
@@ -52,8 +51,7 @@ impl Choice {
     fn wish(&self) -> Wish {
         match self.clone() {
             Self::Target(target) => Wish::StartForward(target),
-            Self::Pod(pod) => Wish::LogsOfPod(pod, None),
-            Self::Container(pod, container) => Wish::LogsOfPod(pod, Some(container)),
+            Self::Logs(request) => Wish::FollowLogs(request),
             Self::Shell(pod, container) => Wish::Shell(pod, container),
             Self::Draft(key, content, kept) => Wish::Draft(key, content, kept),
             Self::Act(verb, key) => Wish::Act(verb, key),

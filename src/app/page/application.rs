@@ -223,9 +223,14 @@ impl ApplicationPage {
                 };
                 Reaction::wish(Wish::Approve(self.app.clone(), step))
             }
-            (Action::Logs, _) => Reaction::wish(match pod {
+            (Action::Logs, selected) => Reaction::wish(match pod {
                 Some(pod) => Wish::LogsOfPod(pod, None),
-                None => Wish::LogsOfApp(self.app.clone()),
+                None => match selected {
+                    Some(ItemKey::Service { cluster, name, .. }) => {
+                        Wish::LogsOfComponent(self.app.clone(), name, cluster)
+                    }
+                    _ => Wish::LogsOfApp(self.app.clone()),
+                },
             }),
             (Action::Forward, _) => Reaction::wish(Wish::Forward(self.app.clone(), pod.map(|pod| pod.name))),
             (Action::Revisions, _) => Reaction::wish(Wish::revisions(self.app.clone())),

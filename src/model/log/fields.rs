@@ -147,13 +147,11 @@ fn logfmt(text: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
             rest = behind.get(skip..).unwrap_or_default();
             continue;
         };
-        let (value, after) = match value.strip_prefix('"') {
-            Some(quoted) => quoted_value(quoted),
-            None => {
-                let end = value.find(char::is_whitespace).unwrap_or(value.len());
-                let (value, after) = value.split_at(end);
-                (Cow::Borrowed(value), after)
-            }
+        let (value, after) = if let Some(quoted) = value.strip_prefix('"') {
+            quoted_value(quoted)
+        } else {
+            let (value, after) = value.split_at(value.find(char::is_whitespace).unwrap_or(value.len()));
+            (Cow::Borrowed(value), after)
         };
         pairs.push((name, value));
         rest = after;

@@ -62,17 +62,12 @@ impl Level {
     /// up as usual.
     fn of_number(number: i64) -> Option<Self> {
         Some(match number {
-            -1 => Self::Debug,
-            0 => Self::Info,
-            1 => Self::Warn,
-            2 => Self::Error,
-            3..=5 => Self::Fatal,
             10..=19 => Self::Trace,
-            20..=29 => Self::Debug,
-            30..=39 => Self::Info,
-            40..=49 => Self::Warn,
-            50..=59 => Self::Error,
-            60..=99 => Self::Fatal,
+            -1 | 20..=29 => Self::Debug,
+            0 | 30..=39 => Self::Info,
+            1 | 40..=49 => Self::Warn,
+            2 | 50..=59 => Self::Error,
+            3..=5 | 60..=99 => Self::Fatal,
             _ => return None,
         })
     }

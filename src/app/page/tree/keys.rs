@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use super::{Form, TreePage, beside::SideBySide, line};
 use crate::{
     app::{
-        dialog::choose::{Choice, Chooser, Row},
         keymap::Action,
         notice::Level,
         page::{Page, Reaction, Wish, why::WhyPage},
@@ -14,6 +13,7 @@ use crate::{
     model::{
         health::Health,
         key::{ClusterId, PodKey, Text},
+        log::{LogRequest, LogScope},
         tree::{Node, What, merged},
         why::Subject,
     },
@@ -21,7 +21,7 @@ use crate::{
 
 impl TreePage {
     /// Obeys a key.
-    pub fn on_action(&mut self, action: Action, world: &World) -> Reaction {
+    pub fn on_action(&mut self, action: Action) -> Reaction {
         let page = self.height.saturating_sub(1).max(1);
         match action {
             Action::Down => self.go(self.at + 1),
@@ -69,7 +69,7 @@ impl TreePage {
                 // Nothing to unfold: what is to be said of it.
                 (None, _) => return Reaction::wish(Wish::Do(Action::Description)),
             },
-            Action::Logs => return self.logs(world),
+            Action::Logs => return self.logs(),
             Action::Forward => return Reaction::wish(Wish::Forward(self.app.clone(), self.forwarded())),
             Action::Revisions => return Reaction::wish(Wish::revisions(self.app.clone())),
             Action::Diff => {
@@ -119,7 +119,7 @@ impl TreePage {
     }
 
     /// The log of the pod under the cursor, else of one of those below.
-    fn logs(&self, world: &World) -> Reaction {
+    fn logs(&self) -> Reaction {
         if let Some(pod) = self.pod() {
             return Reaction::wish(Wish::LogsOfPod(pod, None));
         }
@@ -140,25 +140,22 @@ impl TreePage {
         match found.as_slice() {
             [] => Reaction::wish(Wish::Say(Level::Info, format!("no pod belongs to {what}, so there is no log"))),
             [pod] => Reaction::wish(Wish::LogsOfPod(pod.clone(), None)),
-            several => {
-                let rows = several.iter().map(|pod| {
-                    let row = world.store.pod(pod);
-                    let bad = row.is_some_and(|row| row.health != Health::Ok);
-                    let status = row.map_or("", |row| &*row.status);
-                    Row {
-                        cells: vec![
-                            pod.cluster.to_string(),
-                            pod.namespace.to_string(),
-                            pod.name.to_string(),
-                            if bad { format!("{status} !") } else { status.to_owned() },
-                        ],
-                        choice: Choice::Pod(pod.clone()),
-                    }
-                });
-                let columns = &["CLUSTER", "NAMESPACE", "POD", "STATUS"];
-                let chooser = Chooser::new(format!("log of which pod of {what}?"), columns, rows.collect());
-                Reaction::wish(Wish::Choose(Box::new(chooser)))
+            several => Reaction::wish(Wish::FollowLogs(Box::new(self.request(node, several)))),
+        }
+    }
+
+    /// What is followed of several pods: what they come from, so that those that join are followed too, else themselves.
+    fn request(&self, node: &Node, pods: &[PodKey]) -> LogRequest {
+        const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"];
+        match (&node.what, &self.form) {
+            (What::Cluster(cluster), _) => LogRequest {
+                clusters: vec![cluster.clone()],
+                ..LogRequest::of(LogScope::App { app: self.app.clone(), component: None })
+            },
+            (What::Object(key), Form::ByCluster) if WORKLOADS.contains(&&*key.kind) => {
+                LogRequest::of(LogScope::Workload(key.clone()))
             }
+            _ => LogRequest::of_pods(pods.to_vec()),
         }
     }
 
