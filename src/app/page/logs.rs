@@ -285,7 +285,6 @@ impl LogPage {
     fn look_again(&mut self) {
         self.moved = true;
         self.index.reset(&self.query, &self.sources.hidden_slots());
-        self.index.step(&self.buffer, &self.query, &self.sources.hidden_slots());
     }
 
     /// The object under the cursor: the pod of the line, else the one that is followed.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Bytes of text looked through at once, and what a line counts besides its text.
-const SLICE: usize = 2 << 20;
+const SLICE: usize = 1 << 20;
 const LINE: usize = 64;
 
 /// What is shown and found.
