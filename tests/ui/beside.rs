@@ -10,6 +10,7 @@ use lateen::{
     model::{
         health::Health,
         key::ClusterId,
+        log::LogScope,
         resource::{ResourceKey, Tracked},
         tree::{Found, Gap, assemble},
     },
@@ -156,10 +157,15 @@ fn keys_act_on_the_cell() {
     assert!(matches!(&looked[..], [key] if key.cluster.as_str() == "foo" && &*key.kind == "Pod"), "{effects:?}");
     session.keys("<esc>");
     session.screen(120, 40);
-    // Two pods: which one's log is asked.
+    // Two pods: both are followed.
     session.keys("l");
-    let screen = session.screen(120, 40);
-    assert!(screen.contains("log of which pod of"), "{screen}");
+    let effects = session.effects();
+    let followed = effects.iter().find_map(|effect| match effect {
+        Effect::FollowLogs(_, request, _) => Some(&request.scope),
+        _ => None,
+    });
+    let Some(LogScope::Pods(pods)) = followed else { panic!("{effects:?}") };
+    assert!(pods.len() == 2 && pods.iter().all(|pod| pod.cluster.as_str() == "foo"), "{pods:?}");
     session.keys("<esc><esc>");
 }
 

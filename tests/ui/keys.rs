@@ -17,7 +17,7 @@ use lateen::{
         delta::{Delta, Query, Row, Scope, ScopeState},
         forward::{ForwardState, ForwardTarget, TargetKind},
         health::Health,
-        key::{AppKey, ClusterId, PodKey, RowKey},
+        key::{AppKey, ClusterId, RowKey},
         object::Face,
         resource::ResourceKey,
     },

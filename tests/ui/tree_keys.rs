@@ -12,6 +12,7 @@ use lateen::{
     model::{
         event::EventScope,
         health::Health,
+        log::LogScope,
         resource::{ResourceKey, Tracked},
         tree::{Found, assemble},
     },
@@ -58,10 +59,15 @@ fn outcome(session: &mut Session) -> String {
     for effect in &effects {
         let told = match effect {
             Effect::WatchObject(_, request) => format!("{:?} of {}", request.face, of(&request.key)),
-            Effect::FollowLogs(_, _, targets) => {
-                let pods: Vec<String> = targets.iter().map(|target| target.pod.to_string()).collect();
-                format!("log of {}", pods.join(", "))
-            }
+            Effect::FollowLogs(_, request, _) => match &request.scope {
+                LogScope::App { app, .. } => format!("log of {app} in {:?}", request.clusters),
+                LogScope::Workload(key) => format!("log of {} and what joins it", of(key)),
+                LogScope::Pods(pods) => {
+                    let pods: Vec<String> = pods.iter().map(ToString::to_string).collect();
+                    format!("log of {}", pods.join(", "))
+                }
+                other => format!("log of {other:?}"),
+            },
             Effect::Review(_, key, right) => format!("asks whether it may {right:?} {}", of(key)),
             Effect::WatchEvents(_, EventScope::Object(key)) => format!("events of {}", of(key)),
             Effect::WatchEvents(_, scope) => format!("events of {scope:?}"),

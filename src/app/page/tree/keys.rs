@@ -8,7 +8,6 @@ use crate::{
         keymap::Action,
         notice::Level,
         page::{Page, Reaction, Wish, why::WhyPage},
-        world::World,
     },
     model::{
         health::Health,
