@@ -370,7 +370,11 @@ fn lines_are_saved_exported_and_paged() {
     else {
         panic!("{effects:?}")
     };
-    assert!(name.starts_with("logs-helm-hello-20261123-10481") && name.ends_with(".log"), "{name}");
+    assert!(
+        name.starts_with("logs-helm-hello-20261123-10481")
+            && std::path::Path::new(name).extension().is_some_and(|end| end == "log"),
+        "{name}"
+    );
     let gap = "-- local/hello-7d9c-x2k4p 1 line dropped here: the view could not keep up --\n";
     let first = "2026-11-23T10:48:10.970000+00:00 local/default/hello-7d9c-x2k4p/hello one\n";
     let second = "2026-11-23T10:48:10.980000+00:00 foo/default/hello-85d4-kb2mv/hello two\n";
