@@ -6,7 +6,7 @@
 //! a spec alone is *played*: the controllers do the rest.
 //!
 //! A placed Application may have a key `record`: what KubeVela wrote down of it beside what is in it
-//! ([`super::controllers::placed`]). Documents of [`ESTATE`] are no objects: `Forbidden` is a kind (by its qualified name)
+//! (`controllers::placed`). Documents of `ESTATE` are no objects: `Forbidden` is a kind (by its qualified name)
 //! that a cluster lets nobody see, `Uninstalled` one that it does not have.
 //!
 //! In strings, `${now}` and `${now-3h}` become times, and any other `${name}` what the estate fills in. A Secret's

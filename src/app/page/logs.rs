@@ -1,7 +1,7 @@
 //! Logs: of a container, a pod, a component, an application, merged over clusters by time.
 //!
 //! The page keeps the lines that the streams bring ([`buffer`]), finds among them what is looked for ([`query`],
-//! [`index`]), and knows which of them are on the screen ([`picture`]). Lines are kept while the page is in sight:
+//! [`index`]), and knows which of them are on the screen (`picture`). Lines are kept while the page is in sight:
 //! whatever is open, one page's worth is kept at a time. What may be missing is said among the lines.
 
 pub mod buffer;
