@@ -1,6 +1,6 @@
 //! A list of rows: what all tables share. The cursor belongs to an object, not to a row number.
 
-use std::{cmp::Ordering, fmt::Debug, hash::Hash};
+use std::{cmp::Ordering, collections::HashSet, fmt::Debug, hash::Hash};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -219,6 +219,7 @@ pub struct Table<R: Rows> {
     filter: Filter,
     sort: Option<Sort>,
     only_not_ok: bool,
+    marks: HashSet<R::Key>,
     made: Option<Made>,
     made_at: Timestamp,
     /// When the list shall be made anew, where it waits for that.
@@ -240,6 +241,7 @@ impl<R: Rows> Table<R> {
             filter: Filter::default(),
             sort: None,
             only_not_ok: false,
+            marks: HashSet::new(),
             made: None,
             made_at: Timestamp::UNIX_EPOCH,
             due: None,
@@ -357,6 +359,44 @@ impl<R: Rows> Table<R> {
         let from = self.offset.min(self.visible.len());
         let to = (self.offset + self.height).min(self.visible.len());
         self.visible.get(from..to).unwrap_or_default()
+    }
+
+    /// Whether a row is marked.
+    pub fn is_marked(&self, key: &R::Key) -> bool {
+        self.marks.contains(key)
+    }
+
+    /// How many rows are marked, those out of sight included.
+    pub fn marked_count(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// The marked rows: those that are shown, in their order, then the others.
+    pub fn marked(&self) -> Vec<R::Key> {
+        let mut marked: Vec<R::Key> = self.visible.iter().filter(|key| self.marks.contains(*key)).cloned().collect();
+        if marked.len() < self.marks.len() {
+            let shown: HashSet<&R::Key> = self.visible.iter().collect();
+            marked.extend(self.marks.iter().filter(|key| !shown.contains(key)).cloned());
+        }
+        marked
+    }
+
+    /// Obeys the keys of marks, in a table that has them; `false`: not one of them.
+    pub fn on_mark(&mut self, action: Action) -> bool {
+        match action {
+            Action::Mark => {
+                let Some(key) = self.selected().cloned() else { return false };
+                if !self.marks.remove(&key) {
+                    self.marks.insert(key);
+                }
+                // On to the next: several beside each other are marked by one key alone.
+                self.go(self.at.saturating_add(1).min(self.visible.len().saturating_sub(1)));
+            }
+            // What is marked is given up before the page is.
+            Action::Back if !self.marks.is_empty() && self.filter.is_empty() => self.marks.clear(),
+            _ => return false,
+        }
+        true
     }
 
     /// The cursor's place among them.

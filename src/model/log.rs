@@ -32,6 +32,15 @@ pub enum LogScope {
         /// The component; none: all of them.
         component: Option<Text>,
     },
+    /// The pods of several applications; which they are is told as for one.
+    Apps(Vec<AppKey>),
+    /// The pods of a workflow's step, where it says which they are. Who follows looks that up.
+    Step {
+        /// The application.
+        app: AppKey,
+        /// The step, by name.
+        step: Text,
+    },
     /// The pods that a workload's own selector finds, as with `kubectl logs deployment/x`.
     Workload(ResourceKey),
     /// These pods and no others.

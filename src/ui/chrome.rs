@@ -184,6 +184,9 @@ fn title(app: &App, paint: &mut Paint<'_>) -> Vec<Run> {
             if page.is_merged() {
                 parts.push(Part::Text(" · merged".to_owned(), Tone::Accent));
             }
+            if page.marked_count() > 0 {
+                parts.push(Part::Text(format!(" · {} marked", page.marked_count()), Tone::Accent));
+            }
             filtered(&mut parts, page.filter().raw(), page.only_not_ok());
         }
         Page::Object(page) => {
@@ -308,6 +311,9 @@ fn list<R: Rows>(parts: &mut Vec<Part>, name: &str, scope: Option<&str>, table: 
     }
     parts.push(Part::dim(" · "));
     parts.push(Part::plain(table.count()));
+    if table.marked_count() > 0 {
+        parts.push(Part::Text(format!(" · {} marked", table.marked_count()), Tone::Accent));
+    }
     filtered(parts, table.filter().raw(), table.only_not_ok());
 }
 

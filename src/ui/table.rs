@@ -68,6 +68,10 @@ pub(super) fn draw<R: Rows>(app: &App, paint: &mut Paint<'_>, table: &Table<R>, 
         if let Some(over) = over.filter(|_| is_cursor) {
             paint.style(Rect::new(area.x, y, area.width, 1), over);
         }
+        if table.is_marked(key) {
+            let style = over.unwrap_or_else(|| paint.role(Role::Accent));
+            paint.text(area.x, y, MARGIN, "*", style);
+        }
         let mut x = area.x + MARGIN;
         for (index, column) in columns.iter().enumerate() {
             let (Some(&wide), Some(cell)) = (widths.get(index), row.get(index)) else { continue };

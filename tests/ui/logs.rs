@@ -470,3 +470,69 @@ fn what_is_shown_let_go_and_dropped_is_what_was_sent() {
     assert!(kept + notes >= page.buffer().lines().len() as u64);
     assert_eq!(kept + page.buffer().gone() + page.sources().dropped(), 50 * 1007);
 }
+
+#[test]
+fn what_is_marked_is_followed_together() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys("g        ");
+    let screen = session.screen(120, 40);
+    assert!(screen.contains("8 marked"), "{screen}");
+    assert_eq!(screen.lines().filter(|line| line.starts_with('*')).count(), 8, "{screen}");
+    session.keys("l");
+    let (stream, request, targets) = asked(&mut session);
+    let LogScope::Apps(apps) = &request.scope else { panic!("{request:?}") };
+    assert_eq!(apps.len(), 8);
+    assert!(targets.iter().all(|target| {
+        apps.iter().any(|app| session.app.world().store.pods_of(app).any(|pod| pod.key == target.pod))
+    }));
+    assert!(session.screen(120, 40).contains("8 applications"));
+    // Pods that are new join as those of one application do.
+    let mut pod = session.app.world().store.pod(&targets[0].pod).unwrap().clone();
+    pod.key.name = "hello-8888-new".into();
+    pod.uid = "new".into();
+    let scope = Scope { cluster: pod.key.cluster.clone(), query: Query::LabelledPods(None) };
+    session.send(vec![Delta::Upsert { scope, epoch: 1, row: Row::Pod(Box::new(pod)) }]);
+    let effects = session.effects();
+    assert!(matches!(&effects[..], [Effect::JoinLogs(joined, _)] if *joined == stream), "{effects:?}");
+    // The marks are there when one comes back; esc takes them away before it leads anywhere.
+    session.keys("<esc>");
+    assert!(session.screen(120, 40).contains("8 marked"));
+    session.keys("<esc>");
+    assert!(!session.screen(120, 40).contains("marked"));
+
+    session.keys(":pods<enter>");
+    session.screen(120, 40);
+    session.keys("g  ");
+    session.screen(120, 40);
+    session.keys("l");
+    let (_, request, targets) = asked(&mut session);
+    assert!(matches!(&request.scope, LogScope::Pods(pods) if pods.len() == 2), "{request:?}");
+    assert_eq!((request.containers, targets.len()), (Containers::All, 2));
+}
+
+#[test]
+fn names_are_shortened_where_sources_do_not_differ_and_ages_count_seconds() {
+    let mut session = Session::estate();
+    session.screen(80, 24);
+    session.keys(":logs default/helm-hello<enter>");
+    let (stream, ..) = asked(&mut session);
+    session.message(Message::Log(
+        stream,
+        vec![
+            opened(A, "local", "hello-hello-kubernetes-594f6c77d9-wfrmt", "hello-kubernetes", ContainerKind::Ordinary),
+            opened(B, "local", "hello-hello-kubernetes-594f6c77d9-9f78z", "hello-kubernetes", ContainerKind::Ordinary),
+        ],
+    ));
+    let cut = LogLine { time: Some(ago(1)), text: "y".repeat(300).into(), cut: true };
+    let gap = Gap::Resumed { at: now(), missing: 12, reason: "the cluster could not be reached".into() };
+    session.message(Message::Log(
+        stream,
+        vec![line(A, 65_000, "one"), line(B, 3_000, "two"), LogEvent::Lines(A, vec![cut]), LogEvent::Gap(B, gap)],
+    ));
+    session.keys("st");
+    session.keys("t");
+    assert_snapshot!("logs-names-80x24", session.screen(80, 24));
+    let due = session.app.next_tick().unwrap();
+    assert!(due <= session.app.world().now + SignedDuration::from_secs(1), "{due}: ages turn over each second");
+}

@@ -66,7 +66,7 @@ fn outcome(session: &mut Session) -> String {
                     let pods: Vec<String> = pods.iter().map(ToString::to_string).collect();
                     format!("log of {}", pods.join(", "))
                 }
-                scope @ LogScope::Selector { .. } => format!("log of {scope:?}"),
+                scope => format!("log of {scope:?}"),
             },
             Effect::Review(_, key, right) => format!("asks whether it may {right:?} {}", of(key)),
             Effect::WatchEvents(_, EventScope::Object(key)) => format!("events of {}", of(key)),

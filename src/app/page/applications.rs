@@ -9,7 +9,13 @@ use crate::{
         table::{Cell, Column, Part, Rows, SortKey, Table, Tone},
         world::World,
     },
-    model::{delta::Query, health::Health, key::AppKey, why::Subject},
+    model::{
+        delta::Query,
+        health::Health,
+        key::AppKey,
+        log::{LogRequest, LogScope},
+        why::Subject,
+    },
 };
 
 /// The rows: one an application.
@@ -186,7 +192,7 @@ pub fn short_revision(revision: &str, app: &str) -> String {
 
 /// Obeys a key.
 pub fn on_action(table: &mut Table<ApplicationRows>, action: Action, _world: &World) -> Reaction {
-    if table.on_action(action) {
+    if table.on_action(action) || table.on_mark(action) {
         return Reaction::taken();
     }
     let selected = table.selected().cloned();
@@ -194,6 +200,9 @@ pub fn on_action(table: &mut Table<ApplicationRows>, action: Action, _world: &Wo
     Reaction::wish(match action {
         Action::Enter => Wish::Open(Box::new(Page::Application(Box::new(ApplicationPage::new(key))))),
         Action::Approve => Wish::Approve(key, None),
+        Action::Logs if table.marked_count() > 0 => {
+            Wish::FollowLogs(Box::new(LogRequest::of(LogScope::Apps(table.marked()))))
+        }
         Action::Logs => Wish::LogsOfApp(key),
         Action::Forward => Wish::Forward(key, None),
         Action::Revisions => Wish::revisions(key),

@@ -169,6 +169,11 @@ impl LogPage {
         let mut title = match &self.request.scope {
             LogScope::App { app, component: None } => app.to_string(),
             LogScope::App { app, component: Some(component) } => format!("{app} · {component}"),
+            LogScope::Apps(apps) => match &apps[..] {
+                [app] => app.to_string(),
+                apps => format!("{} applications", apps.len()),
+            },
+            LogScope::Step { app, step } => format!("{app} · step {step}"),
             LogScope::Workload(key) => key.to_string(),
             LogScope::Pods(pods) => match &pods[..] {
                 [pod] => pod.to_string(),
@@ -295,7 +300,8 @@ impl LogPage {
         };
         let followed = || match &self.request.scope {
             LogScope::Pods(pods) => pods.first().map(ResourceKey::pod),
-            LogScope::App { app, .. } => Some(ResourceKey::application(app)),
+            LogScope::App { app, .. } | LogScope::Step { app, .. } => Some(ResourceKey::application(app)),
+            LogScope::Apps(apps) => apps.first().map(ResourceKey::application),
             LogScope::Workload(key) => Some(key.clone()),
             LogScope::Selector { .. } => None,
         };
@@ -353,13 +359,21 @@ impl LogPage {
                     uid: world.store.pod(pod).map(|pod| pod.uid.clone()).unwrap_or_default(),
                 })
                 .collect(),
-            LogScope::Workload(_) | LogScope::Selector { .. } => Vec::new(),
+            LogScope::Apps(apps) => apps
+                .iter()
+                .flat_map(|app| world.store.pods_of(app))
+                .filter(|pod| self.request.covers(&pod.key.cluster))
+                .map(|pod| LogTarget { pod: pod.key.clone(), uid: pod.uid.clone() })
+                .collect(),
+            LogScope::Workload(_) | LogScope::Selector { .. } | LogScope::Step { .. } => Vec::new(),
         }
     }
 
     /// Pods that are new join.
     pub fn on_deltas(&mut self, world: &World) -> Vec<Effect> {
-        let (Some(stream), LogScope::App { .. }) = (self.stream, &self.request.scope) else { return Vec::new() };
+        let (Some(stream), LogScope::App { .. } | LogScope::Apps(_)) = (self.stream, &self.request.scope) else {
+            return Vec::new();
+        };
         let mut new = self.targets(world);
         new.retain(|target| !self.joined.contains(target));
         if new.is_empty() || !self.request.follow {
@@ -505,6 +519,9 @@ impl LogPage {
         const SOON: SignedDuration = SignedDuration::from_millis(1);
         if !self.index.is_done() {
             return self.now.checked_add(SOON).ok();
+        }
+        if self.times == Times::Relative && !self.buffer.lines().is_empty() {
+            return Timestamp::from_second(self.now.as_second() + 1).ok();
         }
         self.rate.turns_at(self.now)
     }

@@ -16,6 +16,7 @@ use crate::{
         delta::Query,
         health::Health,
         key::{AppKey, ClusterId, PodKey},
+        log::{Containers, LogRequest},
         pod::Pod,
     },
 };
@@ -205,11 +206,15 @@ pub fn status_words(world: &World, pod: &Pod) -> table::Cell {
 
 /// Obeys a key.
 pub fn on_action(table: &mut Table<PodRows>, action: Action, world: &World) -> Reaction {
-    if table.on_action(action) {
+    if table.on_action(action) || table.on_mark(action) {
         return Reaction::taken();
     }
     let Some(key) = table.selected().cloned() else { return Reaction::ignored() };
     Reaction::wish(match action {
+        Action::Logs if table.marked_count() > 0 => Wish::FollowLogs(Box::new(LogRequest {
+            containers: Containers::All,
+            ..LogRequest::of_pods(table.marked())
+        })),
         Action::Logs => Wish::LogsOfPod(key, None),
         Action::Forward => match world.store.pod(&key).and_then(|pod| world.store.owner_of(pod)) {
             Some(app) => Wish::Forward(app, Some(key.name)),

@@ -62,6 +62,7 @@ pub struct TreePage {
     failed: Option<Text>,
     ids: Vec<LineId>,
     folded: HashSet<LineId>,
+    marks: HashSet<What>,
     visible: Vec<usize>,
     cursor: Option<LineId>,
     /// What the cursor shall stand on once it is known.
@@ -89,6 +90,7 @@ impl TreePage {
             failed: None,
             ids: Vec::new(),
             folded: HashSet::new(),
+            marks: HashSet::new(),
             visible: Vec::new(),
             cursor: None,
             sought: None,
@@ -216,6 +218,16 @@ impl TreePage {
         let line = selected.and_then(|what| nodes.iter().position(|node| node.what == *what));
         let depth = line.and_then(|line| nodes.get(line)).map_or(0, |node| node.depth);
         nodes.iter().skip(line.map_or(nodes.len(), |line| line + 1)).take_while(move |node| node.depth > depth)
+    }
+
+    /// Whether a line is marked.
+    pub fn is_marked(&self, node: &Node) -> bool {
+        self.marks.contains(&node.what)
+    }
+
+    /// How many lines are marked.
+    pub fn marked_count(&self) -> usize {
+        self.marks.len()
     }
 
     /// Whether something hangs from a line.

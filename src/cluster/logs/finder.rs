@@ -52,7 +52,7 @@ pub(super) async fn find(
             let (namespace, selector) = match &request.scope {
                 LogScope::Workload(key) => (Some(key.namespace.clone()), of_workload(&client, key).await?),
                 LogScope::Selector { namespace, selector } => (namespace.clone(), selector.to_string()),
-                LogScope::App { .. } | LogScope::Pods(_) => return Ok(()),
+                LogScope::App { .. } | LogScope::Apps(_) | LogScope::Step { .. } | LogScope::Pods(_) => return Ok(()),
             };
             let place = match &namespace {
                 Some(namespace) => format!("/api/v1/namespaces/{}/pods", escape(namespace)),

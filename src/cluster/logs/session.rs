@@ -163,7 +163,7 @@ impl Session {
     fn find(&mut self, clusters: Vec<ClusterId>) {
         let wanted = if self.request.clusters.is_empty() { clusters } else { self.request.clusters.clone() };
         let places = match &self.request.scope {
-            LogScope::App { .. } | LogScope::Pods(_) => Vec::new(),
+            LogScope::App { .. } | LogScope::Apps(_) | LogScope::Step { .. } | LogScope::Pods(_) => Vec::new(),
             LogScope::Workload(key) => vec![key.cluster.clone()],
             LogScope::Selector { .. } => wanted,
         };

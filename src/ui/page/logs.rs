@@ -35,6 +35,10 @@ const WITH_TIME: u16 = 70;
 const BYTES: usize = 8;
 /// Longest line whose level is looked for.
 const LEVEL: usize = 16 << 10;
+/// Rows that what is said among the lines takes at most.
+const NOTE: usize = 4;
+/// Behind a line that is not whole.
+const CUT: &str = " [line cut]";
 
 /// Draws the log.
 pub(in crate::ui) fn draw(app: &App, paint: &mut Paint<'_>, page: &LogPage, area: Rect) {
@@ -168,7 +172,7 @@ impl Columns {
             text::width(&name)
         });
         let wanted = wanted.max().unwrap_or_default() as u16;
-        let most = if full { total / 2 } else { total * 3 / 10 };
+        let most = if full { total * 3 / 5 } else { total * 3 / 10 };
         let wanted = paint.scene.widen(if full { "log sources full" } else { "log sources" }, &[wanted]);
         let names = (names != Names::Off).then(|| wanted.first().copied().unwrap_or_default().min(most));
         Self { times, names, full, with_container, room: total.saturating_sub(2) }
@@ -179,8 +183,16 @@ impl Columns {
         if entry.kind == Kind::Note {
             let style = paint.role(Role::Accent);
             let rule = if paint.ascii() { "--" } else { "──" };
-            let note = format!("{rule} {} {rule}", text::clean(page.buffer().text(entry), paint.ascii()));
-            return vec![vec![(text::clip(&note, usize::from(self.room) * 2).to_owned(), style)]];
+            let note = text::clean(page.buffer().text(entry), paint.ascii());
+            let room = usize::from(self.room);
+            if text::width(&note) + 6 <= room {
+                return vec![vec![(format!("{rule} {note} {rule}"), style)]];
+            }
+            // Of what is missing, until when, and why, nothing is cut off.
+            let rows = text::wrap(text::clip(&note, room * NOTE), room.saturating_sub(3));
+            let lead = std::iter::once(rule).chain(std::iter::repeat("  "));
+            let rows = lead.zip(rows).map(|(lead, row)| vec![(format!("{lead} {row}"), style)]);
+            return rows.take(height.clamp(1, NOTE)).collect();
         }
         let mut lead: Vec<Run> = Vec::new();
         if let Some(time) = self.time(app, paint, page, entry) {
@@ -188,24 +200,30 @@ impl Columns {
         }
         let source = entry.source().and_then(|slot| page.sources().get(slot));
         if let (Some(wide), Some(source)) = (self.names, source) {
-            let name =
-                if self.full { source.source.to_string() } else { short_name(&source.source, self.with_container) };
-            let name = text::clean(&name, paint.ascii()).into_owned();
-            let name = text::elide(&name, usize::from(wide), paint.ascii()).into_owned();
+            let name = self.name(&source.source, usize::from(wide), paint.ascii());
             let pad = usize::from(wide).saturating_sub(text::width(&name)) + 2;
             let color = if app.look().color { color_of(&source.source) } else { Style::new() };
             lead.push((format!("{name}{}", " ".repeat(pad)), color));
         }
-        let room = usize::from(self.room.saturating_sub(width(&lead))).max(1);
+        let mut room = usize::from(self.room.saturating_sub(width(&lead))).max(1);
+        if entry.kind == Kind::Cut && !page.wrap {
+            // Its mark is seen though the line goes on behind the screen's edge.
+            room = room.saturating_sub(CUT.len()).max(1);
+        }
         let most = if page.wrap { room * height } else { page.pan + room + 1 };
         let whole = page.shown_text(entry);
         let text = start(&whole, most * BYTES);
         let runs = Self::runs(app, paint, page, text, &whole);
         let mut rows = if page.wrap { wrapped(&runs, room, height) } else { vec![panned(runs, page.pan, room)] };
-        if entry.kind == Kind::Cut
-            && let Some(last) = rows.last_mut()
-        {
-            last.push((" [line cut]".to_owned(), paint.role(Role::Accent)));
+        if entry.kind == Kind::Cut {
+            let mark = (CUT.to_owned(), paint.role(Role::Accent));
+            match rows.last_mut() {
+                Some(last) if !page.wrap || usize::from(width(last)) + CUT.len() <= room => {
+                    clip_runs(last, room);
+                    last.push(mark);
+                }
+                _ => rows.push(vec![mark]),
+            }
         }
         let indent = " ".repeat(usize::from(width(&lead)));
         let mut lead = Some(lead);
@@ -218,6 +236,32 @@ impl Columns {
             .collect()
     }
 
+    /// A source's name in so many cells: what does not fit is taken from the container and the pod, each in its midst,
+    /// so that two of them can be told apart as long as anything can.
+    fn name(&self, source: &LogSource, room: usize, ascii: bool) -> String {
+        let whole = if self.full { source.to_string() } else { short_name(source, self.with_container) };
+        let whole = text::clean(&whole, ascii).into_owned();
+        let container = if (self.full || self.with_container) && !source.container.is_empty() {
+            text::clean(&source.container, ascii)
+        } else {
+            "".into()
+        };
+        if text::width(&whole) <= room || container.is_empty() {
+            return text::elide(&whole, room, ascii).into_owned();
+        }
+        let container = text::elide(&container, (room / 4).max(8), ascii);
+        let pod = text::clean(&source.pod.name, ascii);
+        let lead = text::width(&whole) - text::width(&pod) - text::width(&text::clean(&source.container, ascii)) - 1;
+        let lead = text::clip(&whole, lead);
+        let left = room.saturating_sub(text::width(lead) + 1 + text::width(&container));
+        if left < 8 {
+            // The cluster and the namespace may be long too.
+            let pod = text::elide(&pod, room.saturating_sub(text::width(&container) + 1), ascii);
+            return text::elide(&format!("{pod}/{container}"), room, ascii).into_owned();
+        }
+        format!("{lead}{}/{container}", text::elide(&pod, left, ascii))
+    }
+
     fn time(&self, app: &App, paint: &mut Paint<'_>, page: &LogPage, entry: &Entry) -> Option<String> {
         let format = match self.times {
             Times::Off => return None,
@@ -225,10 +269,15 @@ impl Columns {
             Times::Full => "%Y-%m-%d %H:%M:%S%.3f",
             Times::Relative => "",
         };
-        let blank = if self.times == Times::Full { 23 } else { 12 };
+        let blank = match self.times {
+            Times::Full => 23,
+            Times::Relative => 6,
+            _ => 12,
+        };
         let Some(time) = page.buffer().time(entry) else { return Some(" ".repeat(blank + 1)) };
         if self.times == Times::Relative {
-            return Some(format!("{:>5} ", crate::model::age::short(time, paint.world.now)));
+            // To the second: of a log, a minute is no measure.
+            return Some(format!("{:>6} ", crate::model::age::precise(time, paint.world.now)));
         }
         Some(format!("{} ", time.to_zoned(app.world.zone.clone()).strftime(format)))
     }
@@ -303,6 +352,17 @@ fn panned(runs: Vec<Run>, pan: usize, room: usize) -> Vec<Run> {
         }
     }
     shown
+}
+
+/// Takes away what is wider than so many cells.
+fn clip_runs(runs: &mut Vec<Run>, room: usize) {
+    let mut left = room;
+    for (text, _) in runs.iter_mut() {
+        let shown = text::clip(text, left).len();
+        text.truncate(shown);
+        left -= text::width(text).min(left);
+    }
+    runs.retain(|(text, _)| !text.is_empty());
 }
 
 /// Runs broken into rows of so many cells.

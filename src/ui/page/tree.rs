@@ -85,10 +85,16 @@ pub(in crate::ui) fn draw(_app: &App, paint: &mut Paint<'_>, page: &TreePage, ar
     }
     let widest = rows.iter().map(|(label, ..)| width(label)).max().unwrap_or_default();
     let label_room = widest.min(most);
-    for (((label, told, age), at), y) in rows.iter().zip(offset..).zip(area.y..area.bottom()) {
+    for ((((label, told, age), (_, node)), at), y) in
+        rows.iter().zip(&on_screen).zip(offset..).zip(area.y..area.bottom())
+    {
         let over = (at == page.at()).then(|| paint.role(Role::Cursor));
         if let Some(style) = over {
             paint.style(Rect::new(area.x, y, area.width, 1), style);
+        }
+        if page.is_marked(node) {
+            let style = over.unwrap_or_else(|| paint.role(Role::Accent));
+            paint.text(area.x, y, 1, "*", style);
         }
         let used = paint.put(
             area.x + 1,

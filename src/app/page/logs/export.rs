@@ -24,6 +24,8 @@ impl LogPage {
     fn file_name(&self, world: &World, end: &str) -> String {
         let of = match &self.request.scope {
             LogScope::App { app, .. } => app.name.to_string(),
+            LogScope::Apps(_) => "applications".to_owned(),
+            LogScope::Step { app, step } => format!("{}-{step}", app.name),
             LogScope::Workload(key) => key.name.to_string(),
             LogScope::Pods(pods) => match &pods[..] {
                 [pod] => pod.name.to_string(),

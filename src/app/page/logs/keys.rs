@@ -273,7 +273,7 @@ impl LogPage {
 
     /// Whether an application is followed.
     pub fn is_of_app(&self) -> bool {
-        matches!(self.request.scope, LogScope::App { .. })
+        matches!(self.request.scope, LogScope::App { .. } | LogScope::Apps(_) | LogScope::Step { .. })
     }
 }
 

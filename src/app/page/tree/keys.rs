@@ -12,7 +12,7 @@ use crate::{
     model::{
         health::Health,
         key::{ClusterId, PodKey, Text},
-        log::{LogRequest, LogScope},
+        log::{Containers, LogRequest, LogScope},
         tree::{Node, What, merged},
         why::Subject,
     },
@@ -68,6 +68,20 @@ impl TreePage {
                 // Nothing to unfold: what is to be said of it.
                 (None, _) => return Reaction::wish(Wish::Do(Action::Description)),
             },
+            Action::Mark => {
+                if matches!(self.form, Form::Beside(_)) {
+                    let text = "lines are marked in the tree: b leads back to it";
+                    return Reaction::wish(Wish::Say(Level::Info, text.to_owned()));
+                }
+                let Some(what) = self.selected().map(|node| node.what.clone()) else { return self.nothing_here() };
+                if !self.marks.remove(&what) {
+                    self.marks.insert(what);
+                }
+                self.go(self.at + 1);
+            }
+            // What is marked is given up before the page is.
+            Action::Back if !self.marks.is_empty() && self.filter.is_empty() => self.marks.clear(),
+            Action::Logs if !self.marks.is_empty() => return self.logs_of_marked(),
             Action::Logs => return self.logs(),
             Action::Forward => return Reaction::wish(Wish::Forward(self.app.clone(), self.forwarded())),
             Action::Revisions => return Reaction::wish(Wish::revisions(self.app.clone())),
@@ -140,6 +154,32 @@ impl TreePage {
             [] => Reaction::wish(Wish::Say(Level::Info, format!("no pod belongs to {what}, so there is no log"))),
             [pod] => Reaction::wish(Wish::LogsOfPod(pod.clone(), None)),
             several => Reaction::wish(Wish::FollowLogs(Box::new(self.request(node, several)))),
+        }
+    }
+
+    /// The logs of all pods that are marked or stand below what is.
+    fn logs_of_marked(&self) -> Reaction {
+        let nodes = self.tree().map(|tree| tree.nodes.as_slice()).unwrap_or_default();
+        // The depth of the marked line that the lines now looked at stand below.
+        let mut below: Option<usize> = None;
+        let meant = nodes.iter().filter(|node| {
+            if below.is_some_and(|depth| node.depth <= depth) {
+                below = None;
+            }
+            if below.is_none() && self.marks.contains(&node.what) {
+                below = Some(node.depth);
+            }
+            below.is_some()
+        });
+        match pods(meant) {
+            found if found.is_empty() => {
+                let text = "no pod belongs to what is marked, so there is no log (esc takes the marks away)";
+                Reaction::wish(Wish::Say(Level::Info, text.to_owned()))
+            }
+            found => Reaction::wish(Wish::FollowLogs(Box::new(LogRequest {
+                containers: Containers::All,
+                ..LogRequest::of_pods(found)
+            }))),
         }
     }
 
