@@ -137,6 +137,20 @@ async fn objects_are_created_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn what_a_secret_is_given_as_text_is_kept_as_bytes() {
+    let estate = estate();
+    let secrets: Api<Secret> = Api::default_namespaced(estate.client(HUB).await.unwrap());
+    let mut secret = Secret { string_data: Some([("password".into(), "hunter2".into())].into()), ..Secret::default() };
+    secret.metadata.name = Some("keys".into());
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    let more = json!({"stringData": {"user": "admin"}});
+    let kept = secrets.patch("keys", &PatchParams::default(), &Patch::Merge(more)).await.unwrap();
+    let data: BTreeMap<String, Vec<u8>> = kept.data.unwrap().into_iter().map(|(key, value)| (key, value.0)).collect();
+    assert_eq!(data, [("password".into(), b"hunter2".to_vec()), ("user".into(), b"admin".to_vec())].into());
+    assert!(kept.string_data.is_none());
+}
+
+#[tokio::test]
 async fn status_and_spec_are_written_through_their_own_doors() {
     let estate = estate();
     let client = estate.client(HUB).await.unwrap();

@@ -231,4 +231,5 @@ pub(crate) fn json(code: StatusCode, value: &serde_json::Value) -> Answer {
 /// A body of pieces that come when they come.
 pub(crate) use body::{answer as with_body, full, json as answer_json, refusal, stream};
 pub(crate) use body::{parse, read as read_body};
+pub(crate) use defaults::encode_secret;
 pub(crate) use write::complete;

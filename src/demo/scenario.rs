@@ -14,8 +14,6 @@
 
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// Nodes, namespaces, KubeVela and Flux themselves.
@@ -173,7 +171,7 @@ pub fn parse(scenario: &str, text: &str, fill: &dyn Fn(&str) -> Option<String>) 
                 number,
                 name,
             })?;
-            encode_secret(&mut object);
+            crate::demo::api::encode_secret(&mut object);
             if object["status"].is_object() && object["kind"] != "Node" {
                 if !object["metadata"]["labels"].is_object() {
                     object["metadata"]["labels"] = json!({});
@@ -224,18 +222,10 @@ fn time(name: &str) -> Option<String> {
     Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-fn encode_secret(object: &mut Value) {
-    if object["kind"] != "Secret" {
-        return;
-    }
-    let plain = object.as_object_mut().and_then(|map| map.shift_remove("stringData"));
-    for (key, value) in plain.as_ref().and_then(Value::as_object).into_iter().flatten() {
-        object["data"][key] = json!(STANDARD.encode(value.as_str().unwrap_or_default()));
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     fn fill(name: &str) -> Option<String> {

@@ -1,7 +1,9 @@
 //! What an API server adds to new objects, as far as a reader of the estate would miss it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
+use super::write::entry;
 use crate::demo::kinds::Kind;
 use crate::demo::store::mix;
 
@@ -46,6 +48,17 @@ pub(crate) fn complete(kind: &Kind, object: &mut Value) {
             set(&mut object["spec"], "concurrencyPolicy", json!("Allow"));
         }
         _ => {}
+    }
+}
+
+/// What a Secret is given as text it keeps as bytes.
+pub(crate) fn encode_secret(object: &mut Value) {
+    if object["kind"] != "Secret" {
+        return;
+    }
+    let plain = object.as_object_mut().and_then(|map| map.shift_remove("stringData"));
+    for (key, value) in plain.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        *entry(entry(object, "data"), key) = json!(STANDARD.encode(value.as_str().unwrap_or_default()));
     }
 }
 

@@ -37,6 +37,7 @@ impl Write<'_> {
     pub(super) fn add(&self, mut object: Value, managed: Option<Value>) -> Result<Answer, Status> {
         let (kind, format) = (self.target.kind, Format::negotiate(self.headers, self.query)?);
         validate::shape(kind, &object)?;
+        defaults::encode_secret(&mut object);
         let metadata = entry(&mut object, "metadata");
         if kind.namespaced {
             match metadata["namespace"].as_str() {
@@ -99,6 +100,7 @@ impl Write<'_> {
         if !new.is_object() {
             return Err(Status::bad_patch("the patch leaves no object"));
         }
+        defaults::encode_secret(&mut new);
         let asked = &new["metadata"];
         if asked["resourceVersion"]
             .as_str()
