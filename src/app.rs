@@ -77,6 +77,8 @@ pub struct AppOptions {
     pub readonly: Option<Text>,
     /// How it is to look.
     pub look: Look,
+    /// Bytes that the lines of log views take at most, all of them together.
+    pub log_memory: usize,
     /// Where absolute times are told.
     pub zone: TimeZone,
     /// The time.
@@ -92,6 +94,7 @@ impl AppOptions {
             namespace: None,
             readonly: None,
             look: Look::default(),
+            log_memory: page::logs::buffer::LIMIT,
             zone: TimeZone::UTC,
             now,
         }
@@ -124,6 +127,7 @@ impl App {
     pub fn new(options: AppOptions) -> Self {
         let mut world = World::new(options.hub, options.user, options.now);
         world.zone = options.zone;
+        world.log_memory = options.log_memory;
         world.readonly = options.readonly;
         world.set_namespace(options.namespace);
         Self {

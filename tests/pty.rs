@@ -9,6 +9,8 @@ mod terminal;
 mod handover;
 #[path = "pty/journey.rs"]
 mod journey;
+#[path = "pty/logs.rs"]
+mod logs;
 #[path = "pty/outages.rs"]
 mod outages;
 #[path = "pty/panic.rs"]

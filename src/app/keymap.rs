@@ -103,6 +103,8 @@ pub enum Action {
     Solo,
     /// All sources.
     AllSources,
+    /// Show or hide the sources of a cluster.
+    OfCluster,
     /// The previous container's log, or the running one's again.
     Previous,
     /// The tree of an application.
@@ -526,7 +528,7 @@ fn defaults() -> Vec<Binding> {
             &[Key::char('o')],
             A::Container,
             "containers",
-            "choose other containers: init, sidecar, ephemeral, all",
+            "choose other containers, or one cluster: init, sidecar, ephemeral, all",
         ),
         line(
             V::Logs,
@@ -537,6 +539,7 @@ fn defaults() -> Vec<Binding> {
         ),
         line(V::LogSources, &[Key::char(' ')], A::Mark, "show or hide", "show or hide its lines"),
         line(V::LogSources, &[Key::char('s')], A::Solo, "only this", "show its lines alone, or all again"),
+        line(V::LogSources, &[Key::char('c')], A::OfCluster, "cluster", "show or hide all of its cluster"),
         line(V::LogSources, &[Key::char('a')], A::AllSources, "all", "show all of them"),
         line(V::LogSources, &[Key::plain(C::Tab), Key::plain(C::Enter)], A::NextPanel, "back", "back to the lines"),
         line(V::LogLine, &[Key::char('c')], A::Copy, "copy", "copy it"),

@@ -36,6 +36,8 @@ pub enum Message {
     Deltas(Vec<Delta>),
     /// The log streams of a session brought something.
     Log(StreamId, Vec<LogEvent>),
+    /// The step whose log was asked for has none of its own, or that cannot be looked up: why.
+    NoStepLog(StreamId, Text),
     /// A forward stands otherwise.
     Forward(ForwardId, ForwardState),
     /// The targets that a picker asked for; clusters that could not be asked, with the reason.

@@ -351,6 +351,19 @@ fn logs(app: &mut App, request: LogRequest) -> Vec<Effect> {
     app.open(Page::Logs(Box::new(LogPage::new(request))))
 }
 
+/// A step without a log of its own: that of its application instead, and why.
+pub(super) fn on_no_step_log(app: &mut App, stream: super::message::StreamId, why: &str) -> Vec<Effect> {
+    let Page::Logs(page) = app.pages.current_mut() else { return Vec::new() };
+    let LogScope::Step { app: of, .. } = &page.request.scope else { return Vec::new() };
+    if !page.is_step_of(stream) {
+        return Vec::new();
+    }
+    page.request.scope = LogScope::App { app: of.clone(), component: None };
+    let effects = page.reopen(&mut app.world);
+    app.say(Level::Info, &format!("the logs of the whole application: {why}"));
+    effects
+}
+
 /// The pod of that name, else the application.
 fn logs_of_name(app: &mut App, name: &str) -> Vec<Effect> {
     let bare = name.rsplit('/').next().unwrap_or(name);

@@ -26,6 +26,7 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Message::NoStepLog(stream, why) => perform::on_no_step_log(app, stream, &why),
         Message::Tree(stream, answer) => {
             match app.pages.current_mut() {
                 Page::Tree(page) => page.on_tree(stream, answer),

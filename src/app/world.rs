@@ -50,6 +50,8 @@ pub struct World {
     pub now: Timestamp,
     /// Where absolute times are told.
     pub zone: TimeZone,
+    /// Bytes that the lines of log views take at most, all of them together. Only the view in sight keeps lines.
+    pub log_memory: usize,
     /// Whether times are told absolutely.
     pub absolute: bool,
     /// The hub: the context's name.
@@ -83,6 +85,7 @@ impl World {
             now,
             zone: TimeZone::UTC,
             absolute: false,
+            log_memory: super::page::logs::buffer::LIMIT,
             hub,
             user,
             readonly: None,

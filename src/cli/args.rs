@@ -63,6 +63,9 @@ pub(super) struct Global {
     /// ASCII alone, for terminals and fonts without more
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// What the lines of log views take at most, all of them together, in MiB
+    #[arg(long, global = true, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096), env = "LATEEN_LOG_MEMORY")]
+    pub log_memory: u32,
     /// Keep a log in the state directory, of that level or worse: error, warn, info, debug, trace
     #[arg(long, global = true, value_name = "LEVEL", env = "LATEEN_LOG", hide_env_values = true)]
     pub log_level: Option<String>,

@@ -33,6 +33,8 @@ pub struct Options {
     pub ascii: bool,
     /// Whether colours are used.
     pub color: bool,
+    /// Bytes that the lines of log views take at most, all of them together.
+    pub log_memory: usize,
     /// Whether a write goes ahead when it cannot be put on record.
     pub best_effort_audit: bool,
 }
@@ -66,6 +68,7 @@ impl Dashboard {
             namespace: options.namespace.as_deref().map(Into::into),
             readonly: options.readonly.as_deref().map(Into::into),
             look,
+            log_memory: options.log_memory,
             zone: TimeZone::system(),
             now: Timestamp::now(),
         });

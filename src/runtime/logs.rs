@@ -1,8 +1,8 @@
 //! Logs on the screen: a session of streams, and the way of what they bring to the loop.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::AbortHandle};
+use tokio::{sync::mpsc, task::AbortHandle, time::sleep};
 
 use super::work::guarded;
 use crate::{
@@ -11,11 +11,13 @@ use crate::{
         self,
         logs::{Outlets, Overflow, Queue, STREAMS, Session},
     },
-    model::log::{LogEvent, LogRequest, LogTarget},
+    model::log::{LogEvent, LogRequest, LogScope, LogTarget},
 };
 
 /// Bytes of lines that may wait for the loop; beyond, the oldest are given up and counted.
 const WAITING: usize = 8 << 20;
+/// Between looks at which pods a step has.
+const STEP: Duration = Duration::from_secs(15);
 /// Bytes told at once: the loop looks at keys in between.
 const BATCH: usize = 128 << 10;
 
@@ -33,6 +35,11 @@ impl Following {
         session: &Arc<cluster::Session>,
         tell: &mpsc::Sender<Message>,
     ) -> Self {
+        let step = match &request.scope {
+            LogScope::Step { app, step } => Some((app.clone(), step.clone())),
+            _ => None,
+        };
+        let follow = request.follow;
         let (joins, joined) = mpsc::unbounded_channel();
         // The other end is at hand.
         let _ = joins.send(targets);
@@ -42,6 +49,24 @@ impl Following {
         let outlets = Outlets::Shared(queue.clone());
         let logs = Session::new(Arc::new(move |cluster| clients.client(cluster)), request, STREAMS, outlets);
         let (tell, broken) = (tell.clone(), tell.clone());
+        let (of_step, found, missing) = (Arc::clone(session), joins.clone(), tell.clone());
+        let find = async move {
+            let Some((app, step)) = step else { return };
+            match cluster::logs::of_step(of_step.hub(), &app, &step).await {
+                Ok(targets) => drop(found.send(targets)),
+                Err(error) => {
+                    let _ = missing.send(Message::NoStepLog(id, error.message.into())).await;
+                    return;
+                }
+            }
+            while follow && !found.is_closed() {
+                sleep(STEP).await;
+                // Those that it has now join; that it cannot be asked for a while ends nothing.
+                if let Ok(targets) = cluster::logs::of_step(of_step.hub(), &app, &step).await {
+                    let _ = found.send(targets);
+                }
+            }
+        };
         let work = async move {
             let pass_on = async {
                 while let Some(events) = queue.take(BATCH).await {
@@ -50,7 +75,7 @@ impl Following {
                     }
                 }
             };
-            tokio::join!(logs.run(joined, clusters), pass_on);
+            tokio::join!(logs.run(joined, clusters), pass_on, find);
         };
         let task = tokio::spawn(guarded(work, move |reason| async move {
             let _ = broken.send(Message::Log(id, vec![LogEvent::Unfound(None, reason)])).await;

@@ -424,6 +424,17 @@ fn typed(app: &App, paint: &mut Paint<'_>, prompt: &Prompt, area: Rect, body: Re
         let x = area.x + used + 4;
         paint.text(x, area.y, area.right().saturating_sub(x + 1), &error, style);
     }
+    // What may be typed, until something is.
+    let hint = match (prompt.kind, app.page()) {
+        (Kind::Time, _) => "10:41, 10:41:07, 2026-11-23 10:41, or 5m for five minutes ago",
+        (Kind::Filter, Page::Logs(_)) => "regex  !not  *mark  .field=value  .field to pick; & between them",
+        _ => "",
+    };
+    if prompt.line.text().is_empty() && !hint.is_empty() {
+        let style = paint.role(Role::Dim);
+        let x = area.x + used + 3;
+        paint.text(x, area.y, area.right().saturating_sub(x + 1), hint, style);
+    }
     if prompt.kind == Kind::Command && body.height > 0 {
         words(paint, prompt, Rect { y: body.bottom() - 1, height: 1, ..body });
     }

@@ -536,3 +536,121 @@ fn names_are_shortened_where_sources_do_not_differ_and_ages_count_seconds() {
     let due = session.app.next_tick().unwrap();
     assert!(due <= session.app.world().now + SignedDuration::from_secs(1), "{due}: ages turn over each second");
 }
+
+/// Scrolling, jumping and drawing cost what a screen costs, whether a thousand lines are kept or a hundred thousand.
+#[test]
+fn scrolling_costs_a_screen_whatever_is_kept() {
+    let walked = |count: i64| {
+        let (mut session, stream) = at_logs();
+        let line = |number: i64| LogLine {
+            time: Some(ago(2_000_000 - number)),
+            text: if number % 10 == 7 { "a hit".into() } else { "no more".into() },
+            cut: false,
+        };
+        session.message(Message::Log(stream, vec![LogEvent::Lines(A, (0..count).map(line).collect())]));
+        session.screen(120, 40);
+        let mut costs = Vec::new();
+        let mut keys = |session: &mut Session, keys: &str| {
+            let before = page(session).walked();
+            session.keys(keys);
+            session.screen(120, 40);
+            costs.push(page(session).walked() - before);
+        };
+        for each in ["k", "<pgup>", "<pgdn>", "j", "g", "<pgdn>", "G", "@5m<enter>", "mkkM", "<enter>", "<enter>"] {
+            keys(&mut session, each);
+        }
+        session.keys("/hit<enter>");
+        while !page(&session).index().is_done() {
+            session.pass(50);
+            session.app.settle();
+        }
+        for each in ["N", "N", "n", "<pgup>", "g", "C", "<pgup>", "<pgdn>", "C", "G", "k"] {
+            keys(&mut session, each);
+        }
+        costs
+    };
+    let (few, many) = (walked(5_000), walked(100_000));
+    for (few, many) in few.iter().zip(&many) {
+        assert!(*many <= few * 2 + 100, "{few} and {many} steps: {few:?} {many:?}");
+    }
+}
+
+#[test]
+fn what_all_views_keep_together_is_bounded_by_what_was_configured() {
+    let mut session = Session::estate_with(lateen::app::AppOptions { log_memory: 1 << 20, ..options() });
+    session.screen(120, 40);
+    session.keys(":logs default/helm-hello<enter>");
+    let fill = |session: &mut Session| {
+        let (stream, ..) = asked(session);
+        session.message(Message::Log(stream, two()));
+        for round in 0..30 {
+            let line = |number: i64| LogLine {
+                time: Some(ago(300_000 - round * 1000 - number)),
+                text: "x".repeat(200).into(),
+                cut: false,
+            };
+            session.message(Message::Log(stream, vec![LogEvent::Lines(A, (0..1000).map(line).collect())]));
+            session.app.settle();
+        }
+    };
+    fill(&mut session);
+    assert!(page(&session).buffer().bytes() <= 1 << 20 && page(&session).buffer().gone() > 10_000);
+    session.keys("gg");
+    assert!(session.screen(120, 40).contains("1 MiB are kept"));
+    // A view that is left keeps nothing: those in sight have all of it.
+    session.keys(":logs query-7c9-x2<enter>");
+    fill(&mut session);
+    assert!(page(&session).buffer().bytes() <= 1 << 20);
+    session.keys(":pods<enter>");
+    session.screen(120, 40);
+    session.keys("<esc>");
+    let _ = asked(&mut session);
+    assert_eq!(page(&session).buffer().lines().len(), 0, "its streams begin anew");
+}
+
+#[test]
+fn a_step_without_a_log_of_its_own_leads_to_the_applications() {
+    let mut session = Session::estate();
+    session.screen(120, 40);
+    session.keys("/name:helm-hello<enter><enter>");
+    session.screen(120, 40);
+    session.keys("gjl");
+    let (stream, request, targets) = asked(&mut session);
+    let LogScope::Step { step, .. } = &request.scope else { panic!("{request:?}") };
+    assert_eq!((&**step, targets.len()), ("deploy2local", 0));
+    assert!(session.screen(120, 40).contains("default/helm-hello · step deploy2local"));
+    let why = "step deploy2local of default/helm-hello has no log of its own: no step says where its log is";
+    session.message(Message::NoStepLog(stream, why.into()));
+    let (now, request, targets) = asked(&mut session);
+    let app = AppKey::new("default", "helm-hello");
+    assert_eq!(request.scope, LogScope::App { app, component: None });
+    assert!(now != stream && targets.len() == 2);
+    assert!(session.screen(120, 40).contains("the logs of the whole application"));
+    // What is told too late changes nothing.
+    session.message(Message::NoStepLog(stream, why.into()));
+    assert_eq!(session.effects(), []);
+}
+
+#[test]
+fn one_cluster_is_followed_alone_and_its_sources_are_hidden_together() {
+    let (mut session, _) = at_logs();
+    session.keys("o");
+    let screen = session.screen(120, 40);
+    assert!(screen.contains("in foo") && screen.contains("in local") && !screen.contains("all clusters"), "{screen}");
+    session.keys("in foo<enter>");
+    let (stream, request, _) = asked(&mut session);
+    assert_eq!(request.clusters, [ClusterId::named("foo")]);
+    assert!(matches!(request.scope, LogScope::App { .. }), "{request:?}");
+    session.message(Message::Log(stream, two()));
+    session.screen(120, 40);
+    session.keys("oall clusters<enter>");
+    let (stream, request, _) = asked(&mut session);
+    assert!(request.clusters.is_empty());
+    session.message(Message::Log(stream, two()));
+    session.message(Message::Log(stream, vec![opened(SourceId(2), "foo", "other", "x", ContainerKind::Ordinary)]));
+    session.screen(120, 40);
+    session.keys("<tab>jc");
+    assert_eq!(page(&session).sources().hidden(), 2);
+    session.keys("c");
+    assert_eq!(page(&session).sources().hidden(), 0);
+}

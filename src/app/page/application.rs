@@ -16,6 +16,7 @@ use crate::{
     model::{
         health::Health,
         key::{AppKey, PodKey},
+        log::{LogRequest, LogScope},
     },
 };
 
@@ -228,6 +229,9 @@ impl ApplicationPage {
                 None => match selected {
                     Some(ItemKey::Service { cluster, name, .. }) => {
                         Wish::LogsOfComponent(self.app.clone(), name, cluster)
+                    }
+                    Some(ItemKey::Step(step)) => {
+                        Wish::FollowLogs(Box::new(LogRequest::of(LogScope::Step { app: self.app.clone(), step })))
                     }
                     _ => Wish::LogsOfApp(self.app.clone()),
                 },

@@ -15,7 +15,10 @@ pub mod query;
 pub mod sorted;
 pub mod sources;
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeSet, HashSet},
+};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -112,6 +115,8 @@ pub struct LogPage {
     opened: Option<Opened>,
     /// The cursor in the panel of sources, while that is open.
     panel: Option<usize>,
+    /// Steps from line to line, ever.
+    walked: Cell<u64>,
     /// Lines that the last frame showed.
     drawn: usize,
     longest: usize,
@@ -144,6 +149,7 @@ impl LogPage {
             marks: BTreeSet::new(),
             opened: None,
             panel: None,
+            walked: Cell::new(0),
             drawn: 0,
             longest: 0,
             now: Timestamp::UNIX_EPOCH,
@@ -250,6 +256,11 @@ impl LogPage {
         self.panel
     }
 
+    /// Whether what is followed is what that stream was asked for, and that was a step's.
+    pub fn is_step_of(&self, stream: StreamId) -> bool {
+        self.stream == Some(stream) && matches!(self.request.scope, LogScope::Step { .. })
+    }
+
     /// Whether all streams have ended.
     pub fn has_ended(&self) -> bool {
         !self.sources.is_empty() && self.sources.open_count() == 0
@@ -312,7 +323,7 @@ impl LogPage {
     pub fn on_enter(&mut self, world: &mut World) -> Vec<Effect> {
         let stream = world.next_id();
         self.stream = Some(stream);
-        self.buffer = Buffer::with_limit(self.buffer.limit());
+        self.buffer = Buffer::with_limit(world.log_memory);
         self.sources = Sources::default();
         self.rate = Rate::default();
         self.limit = None;

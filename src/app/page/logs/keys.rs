@@ -1,5 +1,7 @@
 //! Keys of the page.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp, civil};
 
 use crate::{
@@ -10,7 +12,10 @@ use crate::{
         page::{Reaction, Wish},
         world::World,
     },
-    model::log::{Containers, LogRequest, LogScope, Start},
+    model::{
+        key::{AppKey, ClusterId},
+        log::{Containers, LogRequest, LogScope, Start},
+    },
 };
 
 use super::{
@@ -66,7 +71,10 @@ impl LogPage {
             }
             Action::PanLeft => self.pan = self.pan.saturating_sub(PAN),
             Action::PanRight => self.pan = (self.pan + PAN).min(self.longest),
-            Action::Wrap => self.wrap = !self.wrap,
+            Action::Wrap => {
+                self.wrap = !self.wrap;
+                return say(if self.wrap { "long lines are wrapped" } else { "long lines are cut" });
+            }
             Action::TimeStyle => return self.next_times(),
             Action::SourceStyle => return self.next_names(),
             Action::Context => return self.next_context(),
@@ -135,12 +143,13 @@ impl LogPage {
             Action::Mark => self.sources.toggle(at as u32),
             Action::Solo => self.sources.solo(at as u32),
             Action::AllSources => self.sources.show_all(),
+            Action::OfCluster => self.sources.toggle_cluster(at as u32),
             Action::Back | Action::NextPanel | Action::PreviousPanel | Action::Enter | Action::Quit => {
                 self.panel = None;
             }
             _ => return Reaction::ignored(),
         }
-        if matches!(action, Action::Mark | Action::Solo | Action::AllSources) {
+        if matches!(action, Action::Mark | Action::Solo | Action::AllSources | Action::OfCluster) {
             self.look_again();
         }
         Reaction::taken()
@@ -238,8 +247,37 @@ impl LogPage {
         let mut seen = std::collections::HashSet::new();
         names.retain(|(name, _)| seen.insert(name.clone()));
         rows.extend(names.iter().map(|(name, kind)| row(Containers::Named(name.as_str().into()), name, kind)));
+        rows.extend(self.cluster_rows(world));
         let chooser = Chooser::new(format!("which containers of {}?", self.title()), &["CONTAINER", "KIND"], rows);
         Reaction::wish(Wish::Choose(Box::new(chooser)))
+    }
+
+    /// One row for each cluster that may be followed alone, where there are several.
+    fn cluster_rows(&self, world: &World) -> Vec<Row> {
+        let of_apps = |apps: &[AppKey]| -> BTreeSet<ClusterId> {
+            apps.iter().flat_map(|app| world.store.pods_of(app)).map(|pod| pod.key.cluster.clone()).collect()
+        };
+        let mut known = match &self.request.scope {
+            LogScope::App { app, .. } => of_apps(std::slice::from_ref(app)),
+            LogScope::Apps(apps) => of_apps(apps),
+            LogScope::Pods(pods) => pods.iter().map(|pod| pod.cluster.clone()).collect(),
+            LogScope::Selector { .. } => world.store.clusters().map(|row| row.id.clone()).collect(),
+            LogScope::Workload(_) | LogScope::Step { .. } => BTreeSet::new(),
+        };
+        known.extend(self.sources.iter().map(|source| source.source.pod.cluster.clone()));
+        known.extend(self.request.clusters.iter().cloned());
+        let row = |clusters: Vec<ClusterId>, name: String, kind: &str| Row {
+            choice: Choice::Logs(Box::new(LogRequest { clusters, ..self.request.clone() })),
+            cells: vec![name, kind.to_owned()],
+        };
+        let mut rows = Vec::new();
+        if !self.request.clusters.is_empty() {
+            rows.push(row(Vec::new(), "all clusters".to_owned(), "wherever there are pods"));
+        }
+        if known.len() > 1 {
+            rows.extend(known.iter().map(|one| row(vec![one.clone()], format!("in {one}"), "that cluster alone")));
+        }
+        rows
     }
 
     /// Goes to the first line of a time: `10:41`, `10:41:07`, `2026-11-23 10:41`, or `5m` ago.

@@ -21,8 +21,18 @@ impl LogPage {
         entry.source().and_then(|slot| self.sources.get(slot)).is_none_or(|source| !source.hidden)
     }
 
+    /// Steps from line to line, ever: what a key or a frame costs.
+    pub fn walked(&self) -> u64 {
+        self.walked.get()
+    }
+
+    fn step(&self) {
+        self.walked.set(self.walked.get() + 1);
+    }
+
     /// The shown line before a place.
     pub fn before(&self, place: Place) -> Option<Place> {
+        self.step();
         let Some(kept) = self.index.kept() else { return self.buffer.lines().before(place).map(Placed::place) };
         if !self.has_context() {
             return kept.before(place).copied();
@@ -30,6 +40,7 @@ impl LogPage {
         let lines = self.buffer.lines();
         let mut rank = lines.rank(place);
         while rank > 0 {
+            self.step();
             rank -= 1;
             let entry = lines.nth(rank)?;
             let at = entry.place();
@@ -50,6 +61,7 @@ impl LogPage {
 
     /// The shown line behind a place.
     pub fn behind(&self, place: Place) -> Option<Place> {
+        self.step();
         let Some(kept) = self.index.kept() else { return self.buffer.lines().behind(place).map(Placed::place) };
         if !self.has_context() {
             return kept.behind(place).copied();
@@ -57,6 +69,7 @@ impl LogPage {
         let lines = self.buffer.lines();
         let mut rank = lines.rank(place) + usize::from(lines.get(place).is_some());
         while rank < lines.len() {
+            self.step();
             let entry = lines.nth(rank)?;
             let at = entry.place();
             let after = kept.get(at).or_else(|| kept.behind(at)).map(|place| lines.rank(*place));

@@ -233,6 +233,15 @@ impl Sources {
         }
     }
 
+    /// Hides all of one's cluster; where none of those is shown, shows them.
+    pub(super) fn toggle_cluster(&mut self, slot: u32) {
+        self.shown = None;
+        let Some(cluster) = self.get(slot).map(|source| source.source.pod.cluster.clone()) else { return };
+        let of_it = |source: &&mut Source| source.source.pod.cluster == cluster;
+        let hide = self.all.iter_mut().filter(of_it).any(|source| !source.hidden);
+        self.all.iter_mut().filter(of_it).for_each(|source| source.hidden = hide);
+    }
+
     /// Shows all of them.
     pub(super) fn show_all(&mut self) {
         self.shown = None;
