@@ -221,18 +221,17 @@ fn problems(title: &str, ground: &Ground) -> Outcome<()> {
         session.all_rows()?;
         let begun = session.since_start();
         session.keys("!");
-        let count = std::cell::Cell::new(0);
-        let there = session.until("problems", |screen| {
+        let count = |screen: &vt100::Screen| {
             let text = screen.contents();
-            count.set(text.lines().nth(1).and_then(session::count).unwrap_or_default());
-            text.contains("PROBLEM") && count.get() > 0
-        })?;
+            let shown = text.lines().nth(1).and_then(session::count).unwrap_or_default();
+            if text.contains("PROBLEM") { shown } else { 0 }
+        };
+        let there = session.until("problems", |screen| count(screen) > 0)?;
         first.take_ms(there.saturating_sub(begun));
+        // Pods come after the applications, and their problems with them.
+        session.until("enough problems to move in", |screen| count(screen) > KEYS)?;
         sleep(Duration::from_secs(2));
         memory.take(session.resident_mb());
-        if count.get() <= KEYS {
-            return Err(format!("{} problems are too few to move in", count.get()).into());
-        }
         for (figure, value) in quick.iter_mut().zip(keys(&mut session)?) {
             figure.take(value);
         }
