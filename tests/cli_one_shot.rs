@@ -24,6 +24,8 @@ mod revisions;
 mod scripted;
 #[path = "cli/stage.rs"]
 mod stage;
+#[path = "support/terminal.rs"]
+mod terminal;
 #[path = "cli/tree.rs"]
 mod tree;
 #[path = "cli/watch.rs"]

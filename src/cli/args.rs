@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{cluster::hub::Connect, model::selector::Selector};
+use crate::{
+    cluster::{hub::Connect, logs::STREAMS},
+    model::selector::Selector,
+};
 
 /// No limit: ten years, which clocks can still be added to.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -63,9 +66,12 @@ pub(super) struct Global {
     /// ASCII alone, for terminals and fonts without more
     #[arg(long, global = true)]
     pub ascii: bool,
-    /// What the lines of log views take at most, all of them together, in MiB
-    #[arg(long, global = true, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096), env = "LATEEN_LOG_MEMORY")]
-    pub log_memory: u32,
+    /// Logs that are followed at once, each on a connection of its own; the others follow as these end
+    #[arg(long, global = true, value_name = "N", env = "LATEEN_LOG_STREAMS", default_value_t = STREAMS, value_parser = streams)]
+    pub log_streams: usize,
+    /// Memory for the lines of logs, in bytes or as 64Mi, 200M, 1Gi; beyond it the oldest go
+    #[arg(long, global = true, value_name = "SIZE", env = "LATEEN_MAX_MEMORY", default_value = "64Mi", value_parser = size)]
+    pub max_memory: usize,
     /// Keep a log in the state directory, of that level or worse: error, warn, info, debug, trace
     #[arg(long, global = true, value_name = "LEVEL", env = "LATEEN_LOG", hide_env_values = true)]
     pub log_level: Option<String>,
@@ -460,6 +466,25 @@ pub(super) enum DemoCommand {
 /// As [`duration`], where nothing is no limit, as kubectl has it.
 fn limit(text: &str) -> Result<Duration, String> {
     duration(text).map(|limit| if limit.is_zero() { NO_LIMIT } else { limit })
+}
+
+/// At least one.
+fn streams(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| format!("\"{text}\" is no count of at least 1"))
+}
+
+/// The least memory for logs: a line of the longest kind, and what it takes to show it.
+const LEAST: usize = 1 << 20;
+
+/// `64Mi`, `200M`, `1Gi`, or a number of bytes, as Kubernetes writes quantities.
+fn size(text: &str) -> Result<usize, String> {
+    let units =
+        [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1000), ("M", 1_000_000), ("G", 1_000_000_000)];
+    let (number, unit) =
+        units.into_iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit))).unwrap_or((text, 1_usize));
+    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    let bytes = bytes.ok_or_else(|| format!("\"{text}\" is no size: 64Mi, 200M, 1Gi"))?;
+    if bytes < LEAST { Err(format!("\"{text}\" is too little: 1Mi or more")) } else { Ok(bytes) }
 }
 
 /// `10s`, `1m30s`, `2h`, or a number of seconds.

@@ -25,7 +25,8 @@ pub(super) async fn run(global: &Global) -> Result<u8, Failure> {
         readonly: global.readonly.then(|| "--readonly".to_owned()),
         ascii: global.ascii || !locale_is_utf8(),
         color: !global.no_color && set("NO_COLOR").is_none(),
-        log_memory: usize::try_from(u64::from(global.log_memory) << 20).unwrap_or(usize::MAX),
+        log_streams: global.log_streams,
+        log_memory: global.max_memory,
         best_effort_audit: global.audit == AuditMode::BestEffort,
     };
     dashboard::run(hub, options).await.map_err(|error| Failure::failed(error.to_string()))

@@ -19,7 +19,7 @@ use super::{
     view::View,
 };
 use crate::{
-    cluster::logs::{self, Clients, Outlets, Overflow, Queue, STREAMS, Session},
+    cluster::logs::{self, Clients, Outlets, Overflow, Queue, Session},
     model::{
         key::{AppKey, ClusterId},
         log::{Containers, End, LogEvent, LogRequest, LogScope, LogSource, LogTarget, SourceId, Start},
@@ -31,7 +31,7 @@ mod print;
 
 use print::Printer;
 
-/// Bytes that may wait for the reader of standard output; the streams wait beyond.
+/// Bytes that may wait for the reader of standard output; the streams wait beyond. Less where less is allowed.
 const WAITING: usize = 4 << 20;
 /// Bytes written at once.
 const AT_ONCE: usize = 64 << 10;
@@ -62,10 +62,11 @@ pub(super) async fn run(global: &Global, args: Logs) -> Result<u8, Failure> {
     if let (true, false, Some(app)) = (targets.is_empty(), args.follow, &app) {
         return Err(Failure::failed(format!("{app} has no pods that match; `lateen get pods` lists them")));
     }
+    let limits = Limits { streams: global.log_streams, waiting: WAITING.min(global.max_memory) };
     let mut shown = if request.follow {
-        follow(&args, &mut view, app.as_ref(), request, targets, printer).await?
+        follow(&args, &mut view, app.as_ref(), request, targets, printer, limits).await?
     } else {
-        once(&view, request, targets, printer).await?
+        once(&view, request, targets, printer, limits).await?
     };
     if shown.sources == 0 && !args.follow {
         return Err(Failure::failed("there are no pods that match; `lateen get pods` lists those of applications"));
@@ -115,11 +116,22 @@ fn targets(args: &Logs, view: &View, app: Option<&AppKey>) -> Vec<LogTarget> {
         .collect()
 }
 
+/// How much at a time.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Streams open.
+    streams: usize,
+    /// Bytes that wait for the reader.
+    waiting: usize,
+}
+
 /// What was shown.
 #[derive(Default)]
 struct Shown {
     sources: usize,
     denied: usize,
+    /// Those that were not there to be read: no such container, or no instance before.
+    refused: usize,
     /// Something could not be asked, or not be read to its end.
     incomplete: bool,
 }
@@ -128,6 +140,8 @@ impl Shown {
     fn code(&self) -> u8 {
         if self.sources > 0 && self.denied == self.sources {
             code::FORBIDDEN
+        } else if self.sources > 0 && self.refused == self.sources {
+            code::FAILED
         } else if self.incomplete || self.denied > 0 {
             code::INCOMPLETE
         } else {
@@ -142,7 +156,8 @@ impl Shown {
             End::Read => return,
             End::Denied(_) => self.denied += 1,
             End::Failed(_) | End::Broken(_) | End::ClusterLost => self.incomplete = true,
-            End::Exited(_) | End::PodOver(_) | End::PodDeleted | End::Refused(_) => {}
+            End::Refused(_) => self.refused += 1,
+            End::Exited(_) | End::PodOver(_) | End::PodDeleted => {}
         }
         stdout::note(&format!("{source}: {end}"));
     }
@@ -174,14 +189,14 @@ impl Drop for Running {
     }
 }
 
-fn start(view: &View, request: LogRequest, targets: Vec<LogTarget>, outlets: Outlets) -> Running {
+fn start(view: &View, request: LogRequest, targets: Vec<LogTarget>, streams: usize, outlets: Outlets) -> Running {
     let hub = view.session.hub().clone();
     let clients: Clients = Arc::new(move |cluster| hub.member(cluster));
     let (joins, joined) = mpsc::unbounded_channel();
     // The other end is at hand.
     let _ = joins.send(targets);
     let clusters = view.session.links().clusters();
-    let session = Session::new(clients, request, STREAMS, outlets);
+    let session = Session::new(clients, request, streams, outlets);
     Running { joins, task: tokio::spawn(session.run(joined, clusters)).abort_handle() }
 }
 
@@ -193,10 +208,11 @@ async fn follow(
     request: LogRequest,
     targets: Vec<LogTarget>,
     printer: Printer,
+    limits: Limits,
 ) -> Result<Shown, Failure> {
-    let queue = Queue::new(WAITING, Overflow::Wait);
+    let queue = Queue::new(limits.waiting, Overflow::Wait);
     let mut told: BTreeSet<LogTarget> = targets.iter().cloned().collect();
-    let running = start(view, request, targets, Outlets::Shared(queue.clone()));
+    let running = start(view, request, targets, limits.streams, Outlets::Shared(queue.clone()));
     let mut sources: HashMap<SourceId, Arc<LogSource>> = HashMap::new();
     let mut shown = Shown::default();
     loop {
@@ -250,15 +266,21 @@ async fn follow(
 }
 
 /// Shows what there is, merged by time.
-async fn once(view: &View, request: LogRequest, targets: Vec<LogTarget>, printer: Printer) -> Result<Shown, Failure> {
-    let queue = Queue::new(WAITING, Overflow::Wait);
+async fn once(
+    view: &View,
+    request: LogRequest,
+    targets: Vec<LogTarget>,
+    printer: Printer,
+    limits: Limits,
+) -> Result<Shown, Failure> {
+    let queue = Queue::new(limits.waiting, Overflow::Wait);
     let (tell, mut sources) = mpsc::unbounded_channel();
-    let mut running = start(view, request, targets, Outlets::Each(queue.clone(), tell));
+    let mut running = start(view, request, targets, limits.streams, Outlets::Each(queue.clone(), tell));
     // These and no others.
     running.joins = mpsc::unbounded_channel().0;
     let mut shown = Shown::default();
     // As many at once as are opened at once; what is more comes after them.
-    while let Some(logs) = merge::gather(&mut sources, STREAMS).await {
+    while let Some(logs) = merge::gather(&mut sources, limits.streams).await {
         let mut merged = merge::Merged::begin(logs).await;
         shown.sources += merged.len();
         let mut out = String::new();

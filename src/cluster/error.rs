@@ -212,6 +212,10 @@ fn innermost(error: &dyn StdError) -> String {
         current = source;
     }
     let text = current.to_string();
+    // The words of rustls (with an address of its manual) and of hyper for the same: the other side went.
+    if text.starts_with("peer closed connection") || text.starts_with("connection closed before message completed") {
+        return "connection closed".to_owned();
+    }
     match text.find(" (os error") {
         Some(at) => text[..at].to_lowercase(),
         None => text,
@@ -260,6 +264,16 @@ mod tests {
         assert_eq!(error.class, Class::Unreachable);
         assert_eq!(error.message, "connection refused (127.0.0.1:17443)");
         assert_eq!(status(500, "no such cluster nope").class, Class::Unreachable);
+    }
+
+    #[test]
+    fn a_connection_that_went_is_said_in_two_words() {
+        let rustls = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof";
+        for words in [rustls, "connection closed before message completed"] {
+            let error = kube::Error::ReadEvents(io::Error::new(io::ErrorKind::UnexpectedEof, words));
+            let error = Error::from_kube(&error);
+            assert_eq!((error.class, error.message.as_str()), (Class::Unreachable, "connection closed"));
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Options {
     pub namespace: Option<String>,
     /// Why nothing may be written, if so.
     pub readonly: Option<String>,
+    /// Log streams that may be open at once.
+    pub log_streams: usize,
     /// Frames and marks in ASCII, other text escaped.
     pub ascii: bool,
     /// Whether colours are used.
@@ -46,7 +48,8 @@ pub async fn run(hub: Hub, options: Options) -> Result<u8, Error> {
     let audit = Sink::open(options.best_effort_audit);
     let (producer, reader) = feed::channel();
     let session = Arc::new(Session::start(hub, scope, producer));
-    let (_, mut work, code) = session::on_terminal(dashboard, reader, |tell| Work::new(session, tell, audit)).await?;
+    let (_, mut work, code) =
+        session::on_terminal(dashboard, reader, |tell| Work::new(session, tell, audit, &options)).await?;
     work.finish().await;
     Ok(code)
 }

@@ -4,22 +4,37 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::AbortHandle, time::sleep};
 
-use super::work::guarded;
+use super::{dashboard::Options, work::guarded};
 use crate::{
     app::message::{Message, StreamId},
     cluster::{
         self,
-        logs::{Outlets, Overflow, Queue, STREAMS, Session},
+        logs::{Outlets, Overflow, Queue, Session},
     },
     model::log::{LogEvent, LogRequest, LogScope, LogTarget},
 };
 
-/// Bytes of lines that may wait for the loop; beyond, the oldest are given up and counted.
+/// Bytes of lines that may wait for the loop; beyond, the oldest are given up and counted. Less where little is kept.
 const WAITING: usize = 8 << 20;
 /// Between looks at which pods a step has.
 const STEP: Duration = Duration::from_secs(15);
 /// Bytes told at once: the loop looks at keys in between.
 const BATCH: usize = 128 << 10;
+
+/// How much is followed and kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogLimits {
+    /// Streams that may be open at once.
+    streams: usize,
+    /// Bytes that may wait for the loop.
+    waiting: usize,
+}
+
+impl LogLimits {
+    pub(super) fn of(options: &Options) -> Self {
+        Self { streams: options.log_streams, waiting: WAITING.min(options.log_memory / 4) }
+    }
+}
 
 /// Logs that are followed; to drop it ends them.
 pub(super) struct Following {
@@ -34,6 +49,7 @@ impl Following {
         targets: Vec<LogTarget>,
         session: &Arc<cluster::Session>,
         tell: &mpsc::Sender<Message>,
+        limits: LogLimits,
     ) -> Self {
         let step = match &request.scope {
             LogScope::Step { app, step } => Some((app.clone(), step.clone())),
@@ -45,9 +61,9 @@ impl Following {
         let _ = joins.send(targets);
         let clusters = session.links().clusters();
         let clients = Arc::clone(session);
-        let queue = Queue::new(WAITING, Overflow::Drop);
+        let queue = Queue::new(limits.waiting, Overflow::Drop);
         let outlets = Outlets::Shared(queue.clone());
-        let logs = Session::new(Arc::new(move |cluster| clients.client(cluster)), request, STREAMS, outlets);
+        let logs = Session::new(Arc::new(move |cluster| clients.client(cluster)), request, limits.streams, outlets);
         let (tell, broken) = (tell.clone(), tell.clone());
         let (of_step, found, missing) = (Arc::clone(session), joins.clone(), tell.clone());
         let find = async move {

@@ -20,11 +20,12 @@ use super::{
     audit::Sink,
     clipboard::Clipboard,
     compare,
+    dashboard::Options,
     drafts::Drafts,
     editing,
     event_loop::{Control, Worker},
     loan,
-    logs::Following,
+    logs::{Following, LogLimits},
     relay,
     session::Senders,
 };
@@ -63,6 +64,7 @@ pub struct Work {
     clipboard: Clipboard,
     forwards: HashMap<ForwardId, AbortHandle>,
     logs: HashMap<StreamId, Following>,
+    log_limits: LogLimits,
     trees: HashMap<StreamId, AbortHandle>,
     whys: HashMap<StreamId, AbortHandle>,
     objects: HashMap<StreamId, AbortHandle>,
@@ -72,7 +74,7 @@ pub struct Work {
 
 impl Work {
     /// For one session; writes go on record with `audit`.
-    pub fn new(session: Arc<Session>, tell: Senders, audit: Sink) -> Self {
+    pub fn new(session: Arc<Session>, tell: Senders, audit: Sink, options: &Options) -> Self {
         let clipboard = Clipboard::new(tell.control.clone());
         Self {
             session,
@@ -81,6 +83,7 @@ impl Work {
             clipboard,
             forwards: HashMap::new(),
             logs: HashMap::new(),
+            log_limits: LogLimits::of(options),
             trees: HashMap::new(),
             whys: HashMap::new(),
             objects: HashMap::new(),
@@ -337,7 +340,8 @@ impl Worker for Work {
             Effect::StartForward { id, target, local_port } => self.start_forward(id, target, local_port),
             Effect::StopForward(id) => self.stop_forward(id),
             Effect::FollowLogs(id, request, targets) => {
-                let following = Following::start(id, *request, targets, &self.session, &self.tell.logs);
+                let following =
+                    Following::start(id, *request, targets, &self.session, &self.tell.logs, self.log_limits);
                 self.logs.insert(id, following);
             }
             Effect::JoinLogs(id, targets) => {

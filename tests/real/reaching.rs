@@ -15,9 +15,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::captures::capture;
 use crate::estate::delivered;
-use crate::lateen::{Running, lateen};
+use crate::lateen::{Running, home, lateen};
 use crate::restarting::Gate;
 use crate::servers::{Servers, servers};
+use crate::terminal::Terminal;
 use crate::workload::deploy;
 
 #[tokio::test]
@@ -104,7 +105,8 @@ fn a_log_of_another_cluster_is_followed_through_the_gateway() {
     let mut log = OpenOptions::new().append(true).open(servers.pod_log()).unwrap();
     let mut say = |text: &str| writeln!(log, "{} stdout F {text}", jiff::Timestamp::now()).unwrap();
     say("said before");
-    let arguments = ["logs", "helm-hello", "-n", "team-a", "--cluster", "foo", "-f"];
+    // Every pod logs the same file, which other tests write into.
+    let arguments = ["logs", "helm-hello", "-n", "team-a", "--cluster", "foo", "-f", "--include", "^said"];
     let mut logs = Running::start(&servers.kubeconfig("hub"), &arguments);
     for wanted in ["said before", "said after"] {
         for _pod in 0..2 {
@@ -149,6 +151,54 @@ fn logs_of_two_clusters_go_on_where_they_were_after_the_server_was_away() {
     all("away: meanwhile");
     say("away: after");
     all("away: after");
+}
+
+#[tokio::test]
+#[ignore = "needs etcd and kube-apiserver: run by .ci/run"]
+async fn a_log_goes_on_where_it_was_when_the_api_server_was_started_again() {
+    let servers = Servers::start("logs", &[]);
+    servers.install(&["hub"]);
+    let client = servers.client("hub").await;
+    let namespace = "logs";
+    capture("web-hello-unhealthy").load(&client, namespace).await;
+    deploy(&client, namespace, "web", Some("web-hello")).await;
+    let mut log = OpenOptions::new().append(true).open(servers.pod_log()).unwrap();
+    let mut say = |text: &str| writeln!(log, "{} stdout F {text}", jiff::Timestamp::now()).unwrap();
+    say("said before");
+    let arguments = ["logs", "web-hello", "-n", namespace, "--cluster", "local", "-f"];
+    let mut logs = Running::start(&servers.kubeconfig("hub"), &arguments);
+    let home = home();
+    let kubeconfig = servers.kubeconfig("hub");
+    let env = [("HOME", home.path().to_str().unwrap()), ("KUBECONFIG", kubeconfig.to_str().unwrap())];
+    let mut view = Terminal::lateen(&["-n", namespace], &env, 40, 160);
+    view.wait_for("web-hello");
+    view.keys("l");
+    let in_view = |text: &str| {
+        let count = |screen: &str| screen.matches(text).count();
+        let screen = view.wait(text, |screen| count(screen) >= 2);
+        assert_eq!(count(&screen), 2, "once of each pod:\n{screen}");
+    };
+    let mut both = |text: &str| {
+        let sources: BTreeSet<String> = (0..2)
+            .map(|_pod| {
+                let line = logs.line();
+                let (source, said) = line.split_once("  ").unwrap();
+                assert_eq!(said, text, "{line}");
+                source.to_owned()
+            })
+            .collect();
+        assert_eq!(sources.len(), 2, "told twice: {sources:?}");
+    };
+    both("said before");
+    in_view("said before");
+    servers.stop(&["apiserver-hub"]);
+    say("said meanwhile");
+    servers.start_again(&[]);
+    both("said meanwhile");
+    in_view("said meanwhile");
+    say("said after");
+    both("said after");
+    in_view("said after");
 }
 
 /// What lateen's shell will stand on.

@@ -1,8 +1,9 @@
 //! The pods of a workflow's step, where the step says which they are.
 //!
-//! A step's definition may name the source of its log (`op.#Log` of KubeVela's workflow engine). The engine keeps that by
-//! step, as JSON under `logConfig`, in the ConfigMap that the application's `status.workflow.contextBackend` names, for
-//! as long as that run is the application's current one. `vela workflow logs` reads the same.
+//! A step's definition may name the source of its log (`op.#Log` of KubeVela's workflow engine, `pkg/providers/util` of
+//! kubevela/workflow). The engine keeps that by the step's name, as JSON under `logConfig` (`LogConfig` of its `pkg/types`:
+//! fields that are empty are left out), in the ConfigMap that the application's `status.workflow.contextBackend` names,
+//! for as long as that run is the application's current one. `vela workflow logs` reads the same.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -51,6 +52,22 @@ struct Resource {
     label_selector: BTreeMap<String, String>,
 }
 
+impl Resource {
+    /// Where to list what is meant; none: it is one pod, by its name. With labels the engine's own tools look in every
+    /// namespace, whichever is given; here the one that is given is taken at its word.
+    fn list(&self) -> Option<String> {
+        if self.label_selector.is_empty() {
+            return None;
+        }
+        let terms: Vec<String> = self.label_selector.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let place = match &*self.namespace {
+            "" => "/api/v1/pods".to_owned(),
+            namespace => format!("/api/v1/namespaces/{}/pods", escape(namespace)),
+        };
+        Some(format!("{place}?labelSelector={}", escape(&terms.join(","))))
+    }
+}
+
 /// The pods whose logs are the step's.
 ///
 /// # Errors
@@ -74,18 +91,13 @@ pub async fn of_step(hub: &Hub, app: &AppKey, step: &str) -> Result<Vec<LogTarge
     let mut targets = Vec::new();
     for resource in resources {
         let cluster = ClusterId::named(&resource.cluster);
-        let namespace = if resource.namespace.is_empty() { "default" } else { &resource.namespace };
-        if resource.label_selector.is_empty() {
-            targets.push(LogTarget {
-                pod: PodKey { cluster, namespace: namespace.into(), name: resource.name.as_str().into() },
-                uid: "".into(),
-            });
-        } else {
-            let terms: Vec<String> =
-                resource.label_selector.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let uri =
-                format!("/api/v1/namespaces/{}/pods?labelSelector={}", escape(namespace), escape(&terms.join(",")));
-            targets.extend(finder::list(&hub.member(&cluster), &uri, &cluster).await?.0);
+        match resource.list() {
+            Some(uri) => targets.extend(finder::list(&hub.member(&cluster), &uri, &cluster).await?.0),
+            None => {
+                let namespace = if resource.namespace.is_empty() { "default" } else { &resource.namespace };
+                let pod = PodKey { cluster, namespace: namespace.into(), name: resource.name.as_str().into() };
+                targets.push(LogTarget { pod, uid: "".into() });
+            }
         }
     }
     Ok(targets)
@@ -112,7 +124,11 @@ fn resources(kept: &str, step: &str) -> Result<Vec<Resource>, String> {
     match log.source {
         Some(source) if !source.resources.is_empty() => Ok(source.resources),
         Some(source) if !source.url.is_empty() => Err(format!("it is at {}", printable(&source.url))),
-        _ if log.data => Err("it is in the log of KubeVela's controller".to_owned()),
+        // The controller writes it among its own lines, with the step's name.
+        _ if log.data => Err(format!(
+            "it is in that of KubeVela's controller: lateen logs -n vela-system -l app.kubernetes.io/name=vela-core --cluster local --include 'stepName=\"{}\"'",
+            printable(step)
+        )),
         _ => Err("it names no source".to_owned()),
     }
 }
@@ -121,21 +137,28 @@ fn resources(kept: &str, step: &str) -> Result<Vec<Resource>, String> {
 mod tests {
     use super::*;
 
+    /// As the engine writes it: of each struct the fields that are not empty, steps by name.
     #[test]
     fn a_steps_log_is_where_it_says() {
-        let kept = r#"{
-            "build": {"source": {"resources": [{"cluster": "foo", "namespace": "ci", "labelSelector": {"job": "b"}},
-                {"name": "p-0"}]}},
-            "notify": {"source": {"url": "https://logs.example/1"}},
-            "wait": {"data": true}
-        }"#;
+        let kept = concat!(
+            r#"{"build":{"data":true,"source":{"resources":[{"namespace":"ci","cluster":"foo","labelSelector":{"app":"ci","job":"b"}},"#,
+            r#"{"name":"p-0"},{"cluster":"local","labelSelector":{"workflowrun.oam.dev/name":"r"}}]}},"#,
+            r#""notify":{"source":{"url":"https://logs.example/1"}},"odd":{"source":{}},"wait":{"data":true},"none":{}}"#
+        );
         let found = resources(kept, "build").unwrap();
-        assert_eq!((found[0].cluster.as_str(), found[0].label_selector["job"].as_str()), ("foo", "b"));
-        assert_eq!(found[1].name, "p-0");
+        assert_eq!(found[0].cluster, "foo");
+        let lists: Vec<_> = found.iter().map(Resource::list).collect();
+        assert_eq!(lists[0].as_deref(), Some("/api/v1/namespaces/ci/pods?labelSelector=app%3Dci%2Cjob%3Db"));
+        assert_eq!((found[1].name.as_str(), &lists[1]), ("p-0", &None));
+        assert_eq!(lists[2].as_deref(), Some("/api/v1/pods?labelSelector=workflowrun.oam.dev%2Fname%3Dr"));
         let why = |kept: &str, step: &str| resources(kept, step).err().unwrap();
         assert_eq!(why(kept, "notify"), "it is at https://logs.example/1");
-        assert!(why(kept, "wait").contains("controller"));
-        assert_eq!(why(kept, "x"), "only build, notify, wait say where theirs is");
+        assert!(why(kept, "wait").contains(r#"--include 'stepName="wait"'"#));
+        assert_eq!(
+            (why(kept, "odd"), why(kept, "none")),
+            ("it names no source".to_owned(), "it names no source".to_owned())
+        );
+        assert_eq!(why(kept, "x"), "only build, none, notify, odd, wait say where theirs is");
         assert_eq!(why("", "x"), "no step says where its log is");
         assert!(!why("{", "x").is_empty());
     }

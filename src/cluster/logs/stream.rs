@@ -581,3 +581,6 @@ fn is_to_start(message: &str) -> bool {
     ];
     WORDS.iter().any(|word| message.contains(word))
 }
+
+#[cfg(test)]
+mod tests;
