@@ -78,10 +78,12 @@ fn main() -> Outcome<()> {
     if chosen("logs") {
         let ground = logs::ground(1000)?;
         logs::read("logs: 1,000 lines/s of 50 pods in 10 clusters", &ground, &runtime, LONG_RUNS)?;
+        logs::on_screen("the dashboard with those on its screen", &ground)?;
         drop(ground);
         let ground = logs::ground(100_000)?;
         logs::read("logs: 100,000 lines/s of 50 pods in 10 clusters", &ground, &runtime, LONG_RUNS)?;
         logs::shown("the dashboard with those on its screen", &ground, Duration::from_secs(20))?;
+        logs::scrolled("a million lines kept, and more coming", &ground)?;
     }
     if chosen("large") {
         let ground = ground::estate(&["--clusters", "100", "--apps", "10000", "--pods", "200000"])?;

@@ -3,7 +3,7 @@
 //! The streams are read in this process, as the dashboard reads them: by the same session over real HTTP connections,
 //! through the same queue. Beside it the dashboard itself shows them in its terminal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::figures::{Figure, head, percentile};
 use crate::ground::{self, Ground, Outcome};
 use crate::process;
+use crate::session::Session as Dashboard;
 
 /// Pods, and streams.
 const PODS: usize = 50;
@@ -144,22 +145,160 @@ impl Read {
     }
 }
 
-/// The dashboard with all of them on its screen: its memory and work.
+/// The dashboard with the logs of the application on its screen.
+fn opened(ground: &Ground, arguments: &[&str]) -> Outcome<(Dashboard, f64)> {
+    let mut dashboard = Dashboard::start_with(ground, arguments)?;
+    dashboard.until("the application", |screen| screen.contents().contains(" app-00000"))?;
+    // Those that need a person stand above it: what is filtered for is under the cursor.
+    dashboard.keys("/app-00000\r");
+    dashboard.until("the application alone", |screen| !screen.contents().contains("helm-hello"))?;
+    std::thread::sleep(Duration::from_secs(3));
+    let memory = dashboard.resident_mb();
+    dashboard.keys("l");
+    dashboard.until("lines", |screen| title(screen).contains("lines/s") && times(screen).count() > 5)?;
+    Ok((dashboard, memory))
+}
+
+fn title(screen: &vt100::Screen) -> String {
+    screen.rows(0, screen.size().1.get()).nth(1).unwrap_or_default()
+}
+
+/// A number in the title before that word.
+fn number(screen: &vt100::Screen, word: &str) -> Option<f64> {
+    let title = title(screen);
+    let before = title.split_once(word)?.0.trim_end();
+    before.rsplit(' ').next()?.replace(',', "").parse().ok()
+}
+
+/// The lines on the screen and the milliseconds of their times within the day: the zone is UTC.
+fn times(screen: &vt100::Screen) -> impl Iterator<Item = (String, f64)> + '_ {
+    screen.rows(0, screen.size().1.get()).skip(2).filter_map(|row| {
+        let time: jiff::civil::Time = row.trim_start().get(..12)?.parse().ok()?;
+        let since = time.duration_since(jiff::civil::Time::midnight());
+        Some((row, since.as_secs_f64() * 1000.0))
+    })
+}
+
+/// From a line's time to its being on the screen, for each line that is seen there.
+pub(crate) fn on_screen(title: &str, ground: &Ground) -> Outcome<()> {
+    head(title);
+    let mut late = [
+        Figure::new("written → on the screen: p50", "ms").note("goal ≤ 100 ms at 1,000 lines/s"),
+        Figure::new("written → on the screen: p99", "ms"),
+    ];
+    let mut seen = Figure::new("lines seen a second", "");
+    let mut work = Figure::new("processor time: the dashboard", "% of a core");
+    for _ in 0..3 {
+        let (dashboard, _) = opened(ground, &[])?;
+        let (mut took, mut known) = (Vec::new(), VecDeque::new());
+        let (clock, before) = (Instant::now(), dashboard.processor_time());
+        // What stood there at the beginning came with the tail.
+        let mut begun = false;
+        dashboard.each_screen(COUNTED, |screen| {
+            let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).time();
+            let now = now.duration_since(jiff::civil::Time::midnight()).as_secs_f64() * 1000.0;
+            for (row, time) in times(screen) {
+                if !known.contains(&row) {
+                    known.push_back(row);
+                    if begun {
+                        took.push(now - time);
+                    }
+                }
+            }
+            begun = true;
+            known.drain(..known.len().saturating_sub(500));
+        });
+        work.take(process::percent(dashboard.processor_time().saturating_sub(before), clock.elapsed()));
+        seen.take(took.len() as f64 / COUNTED.as_secs_f64());
+        late[0].take(percentile(&mut took, 50));
+        late[1].take(percentile(&mut took, 99));
+    }
+    late.iter().chain([&seen, &work]).for_each(Figure::print);
+    Ok(())
+}
+
+/// The dashboard with all of them on its screen: its memory, work, and keys.
 pub(crate) fn shown(title: &str, ground: &Ground, time: Duration) -> Outcome<()> {
     head(title);
-    let mut memory =
-        ["before", "with the logs on the screen"].map(|when| Figure::new(format!("resident memory {when}"), "MB"));
+    let mut memory = Figure::new("resident memory before", "MB");
+    let mut most = Figure::new("most resident memory with the logs, 64 MiB of lines", "MB").note("goal ≤ 67 + 20 MB");
+    let mut grown = Figure::new("of them more than before", "MB");
+    let mut rate = Figure::new("lines a second, by its title", "");
+    let mut dropped = Figure::new("lines said to be dropped, by its title", "");
     let mut work = Figure::new("processor time: the dashboard", "% of a core");
-    let mut session = crate::session::Session::start(ground)?;
-    session.until("the application", |screen| screen.contents().contains(" app-00000"))?;
-    std::thread::sleep(Duration::from_secs(5));
-    memory[0].take(session.resident_mb());
-    session.keys("/app-00000\rl");
-    session.until("lines", |screen| screen.contents().contains("seq=") || screen.contents().contains("lines/s"))?;
-    let (clock, before) = (Instant::now(), session.processor_time());
-    std::thread::sleep(time);
-    work.take(process::percent(session.processor_time().saturating_sub(before), clock.elapsed()));
-    memory[1].take(session.resident_mb());
-    memory.iter().chain([&work]).for_each(Figure::print);
+    let mut theirs = Figure::new("processor time: the estate", "% of a core");
+    let mut quick = [
+        Figure::new("space → paused, or following: p50", "ms"),
+        Figure::new("space → paused, or following: p99", "ms").note("goal ≤ 16 ms"),
+        Figure::new("space → paused, or following: longest", "ms"),
+    ];
+    for _ in 0..3 {
+        let (mut dashboard, before) = opened(ground, &[])?;
+        memory.take(before);
+        let (clock, used) = (Instant::now(), (dashboard.processor_time(), process::processor_time(ground.pid())));
+        let mut rates = Vec::new();
+        dashboard.each_screen(time, |screen| rates.extend(number(screen, " lines/s")));
+        work.take(process::percent(dashboard.processor_time().saturating_sub(used.0), clock.elapsed()));
+        theirs.take(process::percent(process::processor_time(ground.pid()).saturating_sub(used.1), clock.elapsed()));
+        rate.take(percentile(&mut rates, 50));
+        let mut took = Vec::new();
+        for _ in 0..100 {
+            for (is_paused, what) in [(true, "a pause"), (false, "to be following")] {
+                let pressed = dashboard.since_start();
+                dashboard.keys(" ");
+                let seen = dashboard.until(what, |screen| self::title(screen).contains("paused") == is_paused)?;
+                took.push(seen.saturating_sub(pressed).as_secs_f64() * 1000.0);
+                // At no particular time within a frame.
+                std::thread::sleep(Duration::from_millis(20 + (took.len() as u64 * 7) % 30));
+            }
+        }
+        quick[0].take(percentile(&mut took, 50));
+        quick[1].take(percentile(&mut took, 99));
+        quick[2].take(percentile(&mut took, 100));
+        let (_, screen) = dashboard.screen();
+        dropped.take(number(&screen, " dropped").unwrap_or_default());
+        most.take(dashboard.most_resident_mb());
+        grown.take(dashboard.most_resident_mb() - before);
+    }
+    [&memory, &most, &grown, &rate, &dropped, &work, &theirs].into_iter().chain(&quick).for_each(Figure::print);
+    Ok(())
+}
+
+/// Scrolling in a million lines that are kept, while more come.
+pub(crate) fn scrolled(title: &str, ground: &Ground) -> Outcome<()> {
+    const LINES: f64 = 1e6;
+    head(title);
+    let mut memory = Figure::new("resident memory with a million lines and more", "MB");
+    let mut quick = [
+        Figure::new("up → row moved: p50", "ms"),
+        Figure::new("up → row moved: p99", "ms").note("goal ≤ 16 ms"),
+        Figure::new("page up → row moved: p50", "ms"),
+        Figure::new("page up → row moved: p99", "ms").note("goal ≤ 16 ms"),
+        Figure::new("to the first line", "ms"),
+    ];
+    let (mut dashboard, _) = opened(ground, &["--max-memory", "512Mi"])?;
+    let (mut came, mut last) = (0.0, Instant::now());
+    let until = Instant::now() + Duration::from_mins(2);
+    while came < LINES && Instant::now() < until {
+        dashboard.each_screen(Duration::from_secs(1), |screen| {
+            came += number(screen, " lines/s").unwrap_or_default() * last.elapsed().as_secs_f64();
+            last = Instant::now();
+        });
+    }
+    println!("{came:.0} lines came");
+    dashboard.keys(" ");
+    dashboard.until("a pause", |screen| self::title(screen).contains("paused"))?;
+    memory.take(dashboard.resident_mb());
+    for (at, key) in [(0, "k"), (2, "\u{1b}[5~")] {
+        let mut took = Vec::new();
+        for _ in 0..200 {
+            took.push(dashboard.press_and_see(key)?.as_secs_f64() * 1000.0);
+            std::thread::sleep(Duration::from_millis(20 + (took.len() as u64 * 7) % 30));
+        }
+        quick[at].take(percentile(&mut took, 50));
+        quick[at + 1].take(percentile(&mut took, 99));
+    }
+    quick[4].take_ms(dashboard.press_and_see("g")?);
+    [&memory].into_iter().chain(&quick).for_each(Figure::print);
     Ok(())
 }

@@ -5,8 +5,17 @@ use std::time::Duration;
 
 /// Resident memory in MB (10⁶ bytes); not a number where the system does not tell.
 pub(crate) fn resident_mb(pid: u32) -> f64 {
+    kept(pid, "VmRSS:")
+}
+
+/// The most resident memory that there was, in the same.
+pub(crate) fn most_resident_mb(pid: u32) -> f64 {
+    kept(pid, "VmHWM:")
+}
+
+fn kept(pid: u32, field: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kibibytes.map_or(f64::NAN, |kibibytes| kibibytes * 1024.0 / 1e6)
 }

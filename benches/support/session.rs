@@ -24,12 +24,18 @@ pub(crate) struct Session {
 impl Session {
     /// Starts it on a hub, with an empty home.
     pub(crate) fn start(ground: &Ground) -> Outcome<Self> {
+        Self::start_with(ground, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(ground: &Ground, arguments: &[&str]) -> Outcome<Self> {
         let home = tempfile::tempdir()?;
         let folder = home.path().to_string_lossy().into_owned();
         let kubeconfig = ground.kubeconfig.to_string_lossy().into_owned();
         let mut command = CommandBuilder::new(ground::program());
         command.env_clear();
         command.args(["--kubeconfig", &kubeconfig, "-A"]);
+        command.args(arguments);
         for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("HOME", &folder)] {
             command.env(name, value);
         }
@@ -111,6 +117,31 @@ impl Session {
             (bytes, shown) = (now, screen);
         }
         (bytes - begin, for_nothing)
+    }
+
+    /// Looks at each screen for a while.
+    pub(crate) fn each_screen(&self, time: Duration, mut each: impl FnMut(&vt100::Screen)) {
+        let until = Instant::now() + time;
+        let (mut bytes, screen) = self.terminal.look();
+        each(&screen);
+        while let Some((now, screen)) = self.terminal.look_after(bytes, until) {
+            each(&screen);
+            bytes = now;
+            // What writes without an end would else hold this here.
+            if Instant::now() >= until {
+                return;
+            }
+        }
+    }
+
+    /// How many bytes have come, and the screen.
+    pub(crate) fn screen(&self) -> (u64, vt100::Screen) {
+        self.terminal.look()
+    }
+
+    /// The most resident memory there was.
+    pub(crate) fn most_resident_mb(&self) -> f64 {
+        process::most_resident_mb(self.terminal.process_id())
     }
 
     /// Resident memory.

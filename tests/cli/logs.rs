@@ -224,7 +224,7 @@ fn streams_are_as_many_at_a_time_as_is_said() {
 #[test]
 fn what_comes_is_followed_and_pods_that_join_too() {
     let (stage, pods) = delivered();
-    let mut follow = stage.command("logs helm-hello --include ^mark --tail 1 -f");
+    let mut follow = stage.command("logs helm-hello --include ^mark -f");
     let mut follow = Running(follow.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let mut out = BufReader::new(follow.0.stdout.take().unwrap());
     let mut line = String::new();

@@ -91,13 +91,12 @@ pub async fn of_step(hub: &Hub, app: &AppKey, step: &str) -> Result<Vec<LogTarge
     let mut targets = Vec::new();
     for resource in resources {
         let cluster = ClusterId::named(&resource.cluster);
-        match resource.list() {
-            Some(uri) => targets.extend(finder::list(&hub.member(&cluster), &uri, &cluster).await?.0),
-            None => {
-                let namespace = if resource.namespace.is_empty() { "default" } else { &resource.namespace };
-                let pod = PodKey { cluster, namespace: namespace.into(), name: resource.name.as_str().into() };
-                targets.push(LogTarget { pod, uid: "".into() });
-            }
+        if let Some(uri) = resource.list() {
+            targets.extend(finder::list(&hub.member(&cluster), &uri, &cluster).await?.0);
+        } else {
+            let namespace = if resource.namespace.is_empty() { "default" } else { &resource.namespace };
+            let pod = PodKey { cluster, namespace: namespace.into(), name: resource.name.as_str().into() };
+            targets.push(LogTarget { pod, uid: "".into() });
         }
     }
     Ok(targets)

@@ -131,7 +131,7 @@ async fn told(start: Start, client: Client) -> Vec<String> {
         told
     };
     // An hour on the test's clock: what never ends fails.
-    let (_, told) = timeout(Duration::from_hours(1), futures::future::join(following, reading)).await.unwrap();
+    let ((), told) = timeout(Duration::from_hours(1), futures::future::join(following, reading)).await.unwrap();
     told
 }
 
