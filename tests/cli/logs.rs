@@ -115,11 +115,11 @@ fn flags_choose_the_pods_and_the_lines() {
     let component = component["items"][0]["component"].as_str().unwrap().to_owned();
     assert_eq!(lines(&chosen(&format!("--component {component}"))), expected);
 
-    let timed = chosen("--timestamps");
+    let answer = chosen("--timestamps");
     let times: Vec<jiff::Timestamp> =
-        timed.lines().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
+        answer.lines().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
     assert_eq!(times.len(), expected.len());
-    assert!(times.is_sorted(), "{timed}");
+    assert!(times.is_sorted(), "{answer}");
 
     let each = stage.answer("logs helm-hello --tail 1");
     assert_eq!(each.lines().count(), pods.len(), "{each}");
