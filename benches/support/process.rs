@@ -8,12 +8,8 @@ pub(crate) fn resident_mb(pid: u32) -> f64 {
     kept(pid, "VmRSS:")
 }
 
-/// The most resident memory that there was, in the same.
-pub(crate) fn most_resident_mb(pid: u32) -> f64 {
-    kept(pid, "VmHWM:")
-}
-
-fn kept(pid: u32, field: &str) -> f64 {
+/// Memory by the field's name in `/proc/PID/status`, in the same.
+pub(crate) fn kept(pid: u32, field: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());

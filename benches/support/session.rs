@@ -141,7 +141,7 @@ impl Session {
 
     /// The most resident memory there was.
     pub(crate) fn most_resident_mb(&self) -> f64 {
-        process::most_resident_mb(self.terminal.process_id())
+        process::kept(self.terminal.process_id(), "VmHWM:")
     }
 
     /// Resident memory.

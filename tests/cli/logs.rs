@@ -228,10 +228,15 @@ fn what_comes_is_followed_and_pods_that_join_too() {
     let mut follow = Running(follow.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let mut out = BufReader::new(follow.0.stdout.take().unwrap());
     let mut line = String::new();
+    // What is said of the pods that come and go stands between their lines.
     let mut next = || {
-        line.clear();
-        assert!(out.read_line(&mut line).unwrap() > 0, "it ended");
-        line.trim_end().to_owned()
+        loop {
+            line.clear();
+            assert!(out.read_line(&mut line).unwrap() > 0, "it ended");
+            if !line.starts_with("-- ") {
+                return line.trim_end().to_owned();
+            }
+        }
     };
     // A line of each pod is there already, or comes: told once whichever it is.
     say(&stage, &pods, "mark one");
