@@ -3,7 +3,7 @@
 use crate::model::{
     acting::Right,
     application::Application,
-    delta::Query,
+    delta::{Query, ScopeState},
     diff::Comparison,
     event::EventScope,
     forward::{ForwardState, ForwardTarget, preferred_local_port},
@@ -320,11 +320,16 @@ fn approve(app: &mut App, key: &AppKey, step: Option<&Text>) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Follows an application's logs, if any pods of it are known or may come.
+///
+/// While its pods are still being listed the page opens without them, and they join it as they come.
 fn logs_of_app(app: &mut App, key: &AppKey) -> Vec<Effect> {
-    if app.world.store.pods_of(key).next().is_none() {
-        let why = app.world.why_empty(&format!("pods of {key}"), |query| {
-            matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_))
-        });
+    let of_pods = |query: &Query| matches!(query, Query::LabelledPods(_) | Query::ReleasePods(_));
+    let lists: Vec<&ScopeState> =
+        app.world.store.scopes().filter(|(scope, _)| of_pods(&scope.query)).map(|(_, state)| state).collect();
+    let to_come = lists.is_empty() || lists.iter().any(|state| matches!(state, ScopeState::Loading(_)));
+    if app.world.store.pods_of(key).next().is_none() && !to_come {
+        let why = app.world.why_empty(&format!("pods of {key}"), of_pods);
         app.say(Level::Info, &why);
         return Vec::new();
     }

@@ -115,16 +115,31 @@ pub(super) fn by_spec_writer(app: &Value) -> String {
     by(newest_writer(app, None).as_ref())
 }
 
+/// Who wrote the object since it was read as `base` and when, to stand behind a verb; nothing where nobody is known.
+///
+/// Times are whole seconds, in which two may have written: who is told is one whose entry was not as it is now.
+pub(super) fn by_spec_writer_since(base: &Value, object: &Value) -> String {
+    let before = managed_fields(base);
+    let since = managed_fields(object).iter().filter(|field| !before.contains(field));
+    by(newest(since, None).or_else(|| newest_writer(object, None)).as_ref())
+}
+
 /// The last writer of the object itself that is not the controller.
 pub(super) fn last_spec_writer(app: &Value) -> Option<Change> {
     newest_writer(app, None)
 }
 
 fn newest_writer(app: &Value, subresource: Option<&str>) -> Option<Change> {
-    let fields = app.pointer("/metadata/managedFields").and_then(Value::as_array)?;
+    newest(managed_fields(app).iter(), subresource)
+}
+
+fn managed_fields(object: &Value) -> &[Value] {
+    object.pointer("/metadata/managedFields").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn newest<'a>(fields: impl Iterator<Item = &'a Value>, subresource: Option<&str>) -> Option<Change> {
     let text = |field: &Value, key: &str| field.get(key).and_then(Value::as_str).map(str::to_owned);
     fields
-        .iter()
         .filter(|field| text(field, "subresource").as_deref() == subresource)
         .filter_map(|field| {
             let manager = text(field, "manager").filter(|manager| !CONTROLLERS.contains(&manager.as_str()))?;

@@ -35,7 +35,7 @@ pub(in crate::cluster) fn bound(editing: &Editing, fresh: &Value) -> Result<Valu
     }
     let has_status = editing.base.get("status").is_none();
     if held(fresh.clone(), has_status) != held(editing.base.clone(), has_status) {
-        let by = approve::by_spec_writer(fresh);
+        let by = approve::by_spec_writer_since(&editing.base, fresh);
         return Err(format!("{key} was changed meanwhile{by}; the draft is kept"));
     }
     let mut patch = editing.patch.clone();
@@ -205,6 +205,20 @@ mod tests {
     fn a_status_that_moved_on_does_not_stand_in_the_way() {
         let patch = bound(&editing("ConfigMap"), &fresh()).unwrap();
         assert_eq!(patch, json!({"data": {"a": "2", "b": null}, "metadata": {"resourceVersion": "9"}}));
+    }
+
+    #[test]
+    fn of_two_writers_in_one_second_the_one_since_the_reading_is_told() {
+        let entry = |manager: &str| json!({"manager": manager, "time": "2026-11-23T10:41:07Z"});
+        for order in [["first", "second"], ["second", "first"]] {
+            let mut editing = editing("ConfigMap");
+            editing.base["metadata"]["managedFields"] = json!([entry("first")]);
+            let mut fresh = fresh();
+            fresh["data"]["a"] = json!("other");
+            fresh["metadata"]["managedFields"] = json!(order.map(entry));
+            let message = bound(&editing, &fresh).unwrap_err();
+            assert!(message.contains("changed meanwhile by second at"), "{message}");
+        }
     }
 
     #[test]
