@@ -20,7 +20,7 @@ use lateen::{
         approval,
         audit::AuditLine,
         cluster::LinkState,
-        forward::{ForwardState, TargetKind},
+        forward::{ForwardNews, ForwardState, TargetKind},
         key::{AppKey, ClusterId},
         log::{LogEvent, LogRequest, LogTarget, Start},
         pod::Pod,
@@ -142,7 +142,7 @@ async fn one_delivery_from_waiting_to_approved_followed_and_forwarded() {
         }));
         let address = timeout(PATIENCE, async {
             loop {
-                if let ForwardState::Active { local, .. } = stands.recv().await.unwrap() {
+                if let ForwardNews::State(ForwardState::Active { local, .. }) = stands.recv().await.unwrap() {
                     return local;
                 }
             }

@@ -16,14 +16,15 @@ use lateen::{
     cluster::{Hub, forward},
     demo::{Cut, Estate, Options},
     model::{
-        forward::{ForwardState, ForwardTarget, TargetKind},
+        forward::{ForwardNews, ForwardState, ForwardTarget, ForwardTraffic, TargetKind},
         key::ClusterId,
     },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    runtime::Handle,
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -65,6 +66,7 @@ async fn service(hub: &Hub) -> (ForwardTarget, Api<Pod>) {
 
 struct Open {
     states: mpsc::UnboundedReceiver<ForwardState>,
+    traffic: watch::Receiver<ForwardTraffic>,
     task: JoinHandle<()>,
 }
 
@@ -76,11 +78,17 @@ impl Drop for Open {
 
 fn open(hub: &Hub, target: ForwardTarget, listen: &str) -> Open {
     let (tell, states) = mpsc::unbounded_channel();
+    let (count, traffic) = watch::channel(ForwardTraffic::default());
     let client = hub.member(&target.cluster);
-    let task = tokio::spawn(forward::run(client, target, listen.parse().unwrap(), move |state| {
-        let _ = tell.send(state);
+    let task = tokio::spawn(forward::run(client, target, listen.parse().unwrap(), move |news| match news {
+        ForwardNews::State(state) => {
+            let _ = tell.send(state);
+        }
+        ForwardNews::Traffic(now) => {
+            let _ = count.send(now);
+        }
     }));
-    Open { states, task }
+    Open { states, traffic, task }
 }
 
 impl Open {
@@ -178,4 +186,97 @@ async fn a_pods_forward_moves_to_its_next_of_kin_and_a_taken_port_to_the_next() 
     assert_eq!(again, address);
     assert_eq!(next.rsplit_once('-').unwrap().0, pod.rsplit_once('-').unwrap().0);
     assert!(page(&address).await.contains("Welcome to Control Plane Cluster!"));
+}
+
+/// Sockets and other descriptors of this process.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_connections_one_after_another_leave_nothing_behind() {
+    const MANY: u64 = 10_000;
+    let estate = Estate::start(Options::default()).unwrap();
+    let hub = hub::hub(&estate, "hub");
+    let (target, _) = service(&hub).await;
+    let mut forward = open(&hub, target, "127.0.0.1:0");
+    let (address, _) = forward.active(&HashSet::new()).await;
+    let answer = page(&address).await;
+    let settled = forward.traffic.wait_for(|traffic| traffic.total == 1 && traffic.open == 0);
+    timeout(PATIENCE, settled).await.unwrap().unwrap();
+    let (sockets, tasks) = (descriptors(), Handle::current().metrics().num_alive_tasks());
+    for _ in 1..MANY {
+        let again = page(&address).await;
+        assert!(again.starts_with("HTTP/1.1 200"), "{again}");
+    }
+    let done = forward.traffic.wait_for(|traffic| traffic.total == MANY && traffic.open == 0);
+    let traffic = timeout(PATIENCE, done).await.unwrap().unwrap().clone();
+    assert_eq!((traffic.failed, traffic.last_error), (0, None));
+    assert!(traffic.received >= answer.len() as u64 * MANY * 9 / 10, "{}", traffic.received);
+    // The estate's side of the last connections ends in its own time.
+    let settled = timeout(PATIENCE, async {
+        while descriptors() > sockets || Handle::current().metrics().num_alive_tasks() > tasks {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let left = || (descriptors(), sockets, Handle::current().metrics().num_alive_tasks(), tasks);
+    settled.await.unwrap_or_else(|_| panic!("left behind: {:?}", left()));
+}
+
+/// One request; its status line and body, or why there is none.
+async fn request(address: &str) -> std::io::Result<String> {
+    let mut socket = TcpStream::connect(address).await?;
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_requests_a_pod_is_killed_and_the_cluster_cut_and_no_answer_is_wrong() {
+    let estate = Estate::start(Options::default()).unwrap();
+    let hub = hub::hub(&estate, "hub");
+    let (target, pods) = service(&hub).await;
+    let mut forward = open(&hub, target, "127.0.0.1:0");
+    let (address, mut pod) = forward.active(&HashSet::new()).await;
+    let right = request(&address).await.unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let asking = tokio::spawn({
+        let address = address.clone();
+        async move {
+            let (mut answers, mut failed) = (Vec::new(), 0);
+            while !*stopped.borrow() {
+                match request(&address).await {
+                    Ok(answer) if answer.is_empty() => failed += 1,
+                    Ok(answer) => answers.push(answer),
+                    Err(_) => failed += 1,
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+            (answers, failed)
+        }
+    });
+    for _ in 0..2 {
+        pods.delete(&pod, &DeleteParams::default()).await.unwrap();
+        let (again, next) = forward.active(&HashSet::from([pod.clone()])).await;
+        assert_eq!(again, address);
+        pod = next;
+    }
+    estate.cut("local", Cut::Refuse).unwrap();
+    forward.reconnecting().await;
+    // What is asked now waits, and is refused in the end.
+    let error = timeout(PATIENCE, request(&address)).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    estate.restore("local").unwrap();
+    let (again, _) = forward.active(&HashSet::new()).await;
+    assert_eq!(again, address);
+    assert_eq!(request(&address).await.unwrap(), right);
+    stop.send(true).unwrap();
+    let (answers, failed) = asking.await.unwrap();
+    assert!(answers.iter().all(|answer| *answer == right), "a wrong answer");
+    assert!(!answers.is_empty());
+    let told =
+        forward.traffic.wait_for(|traffic| traffic.open == 0 && traffic.total as usize >= answers.len() + failed);
+    let traffic = timeout(PATIENCE, told).await.unwrap().unwrap().clone();
+    assert!(traffic.reconnects >= 3, "{traffic:?}");
 }

@@ -9,7 +9,7 @@ use crate::model::{
     delta::Delta,
     diff::Report,
     edit::EditNews,
-    forward::{ForwardState, ForwardTarget},
+    forward::{ForwardNews, ForwardTarget},
     key::Text,
     log::LogEvent,
     object::ObjectNews,
@@ -39,7 +39,7 @@ pub enum Message {
     /// The step whose log was asked for has none of its own, or that cannot be looked up: why.
     NoStepLog(StreamId, Text),
     /// A forward stands otherwise.
-    Forward(ForwardId, ForwardState),
+    Forward(ForwardId, ForwardNews),
     /// The targets that a picker asked for; clusters that could not be asked, with the reason.
     Targets(TaskId, Vec<ForwardTarget>, Vec<String>),
     /// What was looked up of an application; or why it could not be.

@@ -6,7 +6,7 @@ use crate::model::{
     delta::{Query, ScopeState},
     diff::Comparison,
     event::EventScope,
-    forward::{ForwardState, ForwardTarget, preferred_local_port},
+    forward::{ForwardNews, ForwardState, ForwardTarget, ForwardTraffic, preferred_local_port},
     key::{AppKey, ClusterId, Text},
     log::{LogRequest, LogScope},
     resource::ResourceKey,
@@ -436,7 +436,13 @@ fn start_forward(app: &mut App, target: ForwardTarget) -> Vec<Effect> {
     let id = app.world.next_id();
     let local_port = preferred_local_port(target.port);
     let since = app.world.now;
-    app.world.forwards.push(Forward { id, target: target.clone(), state: ForwardState::Connecting, since });
+    app.world.forwards.push(Forward {
+        id,
+        target: target.clone(),
+        state: ForwardState::Connecting,
+        traffic: ForwardTraffic::default(),
+        since,
+    });
     app.world.touch();
     vec![Effect::StartForward { id, target, local_port }]
 }
@@ -457,10 +463,18 @@ fn stop_forward(app: &mut App, id: ForwardId) -> Vec<Effect> {
     vec![Effect::StopForward(id)]
 }
 
-/// A forward stands otherwise.
-pub(super) fn on_forward(app: &mut App, id: ForwardId, state: ForwardState) -> Vec<Effect> {
+/// A forward stands otherwise, or something went through it.
+pub(super) fn on_forward(app: &mut App, id: ForwardId, news: ForwardNews) -> Vec<Effect> {
     let Some(forward) = app.world.forwards.iter_mut().find(|forward| forward.id == id) else {
         return Vec::new();
+    };
+    let state = match news {
+        ForwardNews::State(state) => state,
+        ForwardNews::Traffic(traffic) => {
+            forward.traffic = traffic;
+            app.world.touch();
+            return Vec::new();
+        }
     };
     let first = matches!(forward.state, ForwardState::Connecting);
     forward.state = state;

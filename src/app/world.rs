@@ -10,7 +10,7 @@ use crate::{
         approval::Waiting,
         cluster::LinkState,
         delta::{Query, ScopeState},
-        forward::{ForwardState, ForwardTarget},
+        forward::{ForwardState, ForwardTarget, ForwardTraffic},
         health::Standing,
         key::{AppKey, ClusterId, Text},
         pod::Pod,
@@ -37,6 +37,8 @@ pub struct Forward {
     pub target: ForwardTarget,
     /// How it stands.
     pub state: ForwardState,
+    /// What went through it.
+    pub traffic: ForwardTraffic,
     /// When it was asked for.
     pub since: Timestamp,
 }

@@ -16,7 +16,7 @@ use crate::{
     cluster::forward,
     model::{
         application::Application,
-        forward::{ForwardState, ForwardTarget, TargetKind, preferred_local_port},
+        forward::{ForwardNews, ForwardState, ForwardTarget, TargetKind, preferred_local_port},
         key::ClusterId,
     },
 };
@@ -47,24 +47,37 @@ pub(super) async fn run(global: &Global, args: PortForward) -> Result<u8, Failur
         stdout::note(&format!("{} is reachable for others than this machine", args.address));
     }
     let client = view.session.client(&target.cluster);
-    let (report, mut states) = mpsc::unbounded_channel();
+    let (report, mut told) = mpsc::unbounded_channel();
     let words = words(&target);
-    let run = forward::run(client, target, listen, move |state| {
-        let _ = report.send(state);
+    let run = forward::run(client, target, listen, move |news| {
+        let _ = report.send(news);
     });
     tokio::select! {
         () = run => {}
-        ended = tell(&mut states, &words) => return ended,
+        ended = tell(&mut told, &words) => return ended,
     }
     // It has given up, and has said why.
-    states.close();
-    tell(&mut states, &words).await
+    told.close();
+    tell(&mut told, &words).await
 }
 
-/// Says how the forward stands, each time that changes.
-async fn tell(states: &mut mpsc::UnboundedReceiver<ForwardState>, target: &str) -> Result<u8, Failure> {
+/// Says how the forward stands, each time that changes, and which connections failed.
+async fn tell(told: &mut mpsc::UnboundedReceiver<ForwardNews>, target: &str) -> Result<u8, Failure> {
     let mut is_told = false;
-    while let Some(state) = states.recv().await {
+    let mut failed = 0;
+    while let Some(news) = told.recv().await {
+        let state = match news {
+            ForwardNews::State(state) => state,
+            ForwardNews::Traffic(traffic) => {
+                if let (true, Some(reason)) = (traffic.failed > failed, &traffic.last_error) {
+                    let times = traffic.failed - failed;
+                    let connections = if times == 1 { "a connection" } else { &format!("{times} connections") };
+                    stdout::note(&format!("{target}: {connections} failed: {reason}"));
+                }
+                failed = traffic.failed;
+                continue;
+            }
+        };
         match state {
             ForwardState::Connecting => {}
             ForwardState::Active { local, pod } => {

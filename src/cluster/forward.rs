@@ -1,9 +1,8 @@
 //! Port-forwards: what can be reached of an application, and one open forward.
 //!
-//! A forward listens once and keeps its port. Each connection to it becomes a WebSocket of its own to a ready pod; when
-//! that pod goes, the next one of the same Service or workload takes over. The protocol (v4) can close a direction of a
-//! connection only by closing both: so the end of what the client says is withheld until the pod has answered, or has
-//! been silent for long.
+//! A forward listens once and keeps its port. Each connection to it becomes a WebSocket of its own to a ready pod (see
+//! `pipe`); when that pod goes, its connections are closed and the next one of the same Service or workload takes over.
+//! The pods are watched, and looked at by the clock as well, as a cluster that is cut off says nothing.
 
 use std::{
     io,
@@ -12,10 +11,8 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client};
+use kube::Client;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
     task::JoinSet,
@@ -23,22 +20,32 @@ use tokio::{
 };
 
 use super::error::{Class, Error};
-use crate::model::forward::{ForwardState, ForwardTarget};
+use crate::model::forward::{ForwardNews, ForwardState, ForwardTarget, ForwardTraffic};
 
 mod backend;
+mod pipe;
 mod targets;
+mod traffic;
 
 use backend::{Backend, Resolver};
+use pipe::Fault;
 pub use targets::targets;
+use traffic::Traffic;
 
-/// Between looks at whether the pod is still there.
+/// Between looks at whether the pod is still there, beside those that a change brings about.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The same while it is not.
 const LOOK_WHILE_LOST: Duration = Duration::from_secs(1);
-/// Time for a WebSocket to open.
-const OPEN: Duration = Duration::from_secs(10);
-/// How long a pod may be silent after the client has said its last word.
-const HALF_CLOSED: Duration = Duration::from_secs(30);
+/// Within this a burst of changes asks once.
+const BURST: Duration = Duration::from_millis(100);
+/// Looks in a row without an answer after which connections that still stand are closed.
+const UNANSWERED: u32 = 3;
+/// How long a connection waits for a pod while there is none, before it is refused.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Before a pod that did not let a connection open is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Between tellings of what went through.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// Ports after the one asked for that are tried when it is taken, before any free one.
 const NEXT_PORTS: u16 = 10;
 
@@ -48,23 +55,35 @@ pub async fn run(
     client: Client,
     target: ForwardTarget,
     listen: SocketAddr,
-    report: impl Fn(ForwardState) + Send + Sync,
+    report: impl Fn(ForwardNews) + Send + Sync,
 ) {
-    report(ForwardState::Connecting);
+    report(ForwardNews::State(ForwardState::Connecting));
     let listener = match bind(listen).await {
         Ok(listener) => listener,
         Err(error) => {
-            report(ForwardState::Failed { reason: format!("cannot listen on {listen}: {error}").into() });
+            let reason = format!("cannot listen on {listen}: {error}").into();
+            report(ForwardNews::State(ForwardState::Failed { reason }));
             return;
         }
     };
     let local = listener.local_addr().unwrap_or(listen).to_string();
-    let (chosen, backend) = watch::channel(None);
-    let broken = Arc::new(Broken::default());
+    let (chosen, standing) = watch::channel(Standing::default());
+    let (broken, traffic) = (Arc::new(Broken::default()), Arc::new(Traffic::default()));
+    let resolver = Resolver::new(client.clone(), target);
     tokio::join!(
-        look(Resolver::new(client.clone(), target), chosen, Arc::clone(&broken), local, report),
-        accept(listener, client, backend, broken),
+        look(resolver, chosen, Arc::clone(&broken), Arc::clone(&traffic), local, &report),
+        count(&traffic, &report),
+        accept(listener, client, standing, broken, Arc::clone(&traffic)),
     );
+}
+
+/// The pod that connections go to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Standing {
+    /// To which new ones are opened.
+    open_to: Option<Backend>,
+    /// Whose open ones are kept; differs while the cluster does not answer for a moment.
+    kept: Option<Backend>,
 }
 
 /// What connections tell of how they fared.
@@ -116,16 +135,19 @@ async fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
 /// Keeps a ready pod chosen.
 async fn look(
     mut resolver: Resolver,
-    chosen: watch::Sender<Option<Backend>>,
+    chosen: watch::Sender<Standing>,
     broken: Arc<Broken>,
+    traffic: Arc<Traffic>,
     local: String,
-    report: impl Fn(ForwardState),
+    report: &(impl Fn(ForwardNews) + Sync),
 ) {
     let mut told: Option<ForwardState> = None;
+    // Looks in a row that the cluster did not answer.
+    let mut unanswered = 0;
     loop {
         // A copy: what `borrow` gives must not be held while waiting.
         let before = chosen.borrow().clone();
-        let found = resolver.resolve(before.as_ref()).await;
+        let found = resolver.resolve(before.kept.as_ref()).await;
         let (state, pause) = match &found {
             Ok(_) if let Some(refusal) = broken.refusal() => {
                 let reason = refusal.message.as_str().into();
@@ -140,136 +162,136 @@ async fn look(
                 (ForwardState::Reconnecting { local: local.as_str().into(), reason }, LOOK_WHILE_LOST)
             }
         };
+        let now = match found {
+            Ok(backend) => {
+                unanswered = 0;
+                Standing { open_to: Some(backend.clone()), kept: Some(backend) }
+            }
+            // The cluster has said that the pod is gone or not ready.
+            Err(error) if matches!(error.class, Class::NotFound | Class::Invalid) => Standing::default(),
+            // A question that failed says nothing of connections that live; one after another does.
+            Err(_) => {
+                unanswered += 1;
+                let kept = before.kept.clone().filter(|_| unanswered < UNANSWERED);
+                Standing { open_to: None, kept }
+            }
+        };
+        if now.open_to.is_some() && before.open_to != now.open_to && told.is_some() {
+            traffic.reconnected();
+        }
         chosen.send_if_modified(|before| {
-            let now = found.ok();
             let changed = *before != now;
             *before = now;
             changed
         });
         if told.as_ref() != Some(&state) {
-            report(state.clone());
+            report(ForwardNews::State(state.clone()));
             told = Some(state);
         }
         tokio::select! {
             () = sleep(pause) => {}
-            // A burst of failing connections asks once.
-            () = broken.failed.notified() => sleep(Duration::from_millis(200)).await,
+            // A burst of changes, or of failing connections, asks once.
+            () = resolver.changed() => sleep(BURST).await,
+            () = broken.failed.notified() => sleep(BURST).await,
         }
     }
 }
 
-async fn accept(listener: TcpListener, client: Client, backend: watch::Receiver<Option<Backend>>, broken: Arc<Broken>) {
+/// Tells of what goes through, as long as it changes.
+async fn count(traffic: &Traffic, report: &(impl Fn(ForwardNews) + Sync)) {
+    let mut told = ForwardTraffic::default();
+    loop {
+        sleep(COUNT_EVERY).await;
+        let now = traffic.now();
+        if now != told {
+            report(ForwardNews::Traffic(now.clone()));
+            told = now;
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    client: Client,
+    backend: watch::Receiver<Standing>,
+    broken: Arc<Broken>,
+    traffic: Arc<Traffic>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    let connection = connect(socket, client.clone(), backend.clone(), Arc::clone(&broken));
-                    connections.spawn(connection);
+                    let (client, backend) = (client.clone(), backend.clone());
+                    let (broken, traffic) = (Arc::clone(&broken), Arc::clone(&traffic));
+                    connections.spawn(async move {
+                        let _open = traffic.accepted();
+                        match connect(socket, &client, backend, &broken, &traffic).await {
+                            Ok(()) => {}
+                            Err(Fault::Client(error)) => tracing::debug!(%error, "a client of a forward went"),
+                            Err(Fault::Pod(error)) => {
+                                tracing::debug!(%error, "a connection through a forward failed");
+                                traffic.failed(&error.message);
+                            }
+                        }
+                    });
                 }
                 // Out of descriptors, most likely: the listener itself is well.
                 Err(error) => {
                     tracing::warn!(%error, "a connection to a forward could not be accepted");
-                    sleep(Duration::from_millis(200)).await;
+                    traffic.failed(&format!("could not be accepted: {error}"));
+                    sleep(BURST).await;
                 }
             },
-            Some(ended) = connections.join_next() => {
-                if let Ok(Err(error)) = ended {
-                    tracing::debug!(%error, "a connection through a forward ended");
-                }
-            }
+            Some(_) = connections.join_next() => {}
         }
     }
 }
 
-/// One connection: to the pod chosen now; if that fails to open, to the one that is chosen then.
+/// One connection: to the pod chosen now; if that fails to open, to the one that is chosen then, within a time.
 async fn connect(
     socket: TcpStream,
-    client: Client,
-    mut backend: watch::Receiver<Option<Backend>>,
-    broken: Arc<Broken>,
-) -> Result<(), Error> {
-    let nobody = || Error::new(Class::Unreachable, "no ready pod");
-    let patience = timeout(OPEN, backend.wait_for(Option::is_some)).await;
-    let Some(first) = patience.ok().and_then(|found| found.ok().and_then(|found| found.clone())) else {
-        return Err(nobody());
-    };
-    backend.mark_unchanged();
-    match pipe(&client, &first, socket, &broken).await {
-        Opened::Yes(result) => result,
-        Opened::No(_, error) if error.class == Class::Forbidden => Err(error),
-        Opened::No(socket, error) => {
-            // The look may find that the pod is well after all, and then changes nothing.
-            let _ = timeout(Duration::from_secs(3), backend.changed()).await;
-            let next = backend.borrow().clone();
-            let Some(next) = next else { return Err(error) };
-            match pipe(&client, &next, socket, &broken).await {
-                Opened::Yes(result) => result,
-                Opened::No(_, error) => Err(error),
+    client: &Client,
+    mut standing: watch::Receiver<Standing>,
+    broken: &Broken,
+    traffic: &Traffic,
+) -> Result<(), Fault> {
+    let opening = async {
+        loop {
+            let waited = standing.wait_for(|standing| standing.open_to.is_some()).await;
+            let Some(backend) = waited.ok().and_then(|standing| standing.open_to.clone()) else {
+                return Err(Error::new(Class::Unreachable, "the forward is closed"));
+            };
+            let opened = pipe::open(client, &backend).await;
+            broken.fared(opened.as_ref().err());
+            match opened {
+                Ok(stream) => return Ok((stream, backend)),
+                Err(error) if error.class == Class::Forbidden => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, pod = backend.pod, "a connection through a forward did not open");
+                    // The look may find that the pod is well after all, and then changes nothing.
+                    let another = standing.wait_for(|standing| standing.open_to.as_ref() != Some(&backend));
+                    let _ = timeout(AGAIN, another).await;
+                }
             }
         }
-    }
-}
-
-enum Opened {
-    Yes(Result<(), Error>),
-    No(TcpStream, Error),
-}
-
-async fn pipe(client: &Client, backend: &Backend, mut socket: TcpStream, broken: &Broken) -> Opened {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &backend.namespace);
-    let opened = match timeout(OPEN, pods.portforward(&backend.pod, &[backend.port])).await {
-        Ok(Ok(forwarder)) => Ok(forwarder),
-        Ok(Err(error)) => Err(Error::from_kube(&error)),
-        Err(_) => Err(Error::new(Class::TimedOut, "no answer within 10 s")),
     };
-    broken.fared(opened.as_ref().err());
-    let mut forwarder = match opened {
-        Ok(forwarder) => forwarder,
-        Err(error) => return Opened::No(socket, error),
+    let opened = match timeout(PATIENCE, opening).await {
+        Ok(opened) => opened,
+        Err(_) => Err(Error::new(Class::Unreachable, format!("no ready pod within {} s", PATIENCE.as_secs()))),
     };
-    let (Some(mut pod), Some(refused)) = (forwarder.take_stream(backend.port), forwarder.take_error(backend.port))
-    else {
-        return Opened::No(socket, Error::new(Class::Other, "the forward has no stream"));
-    };
-    let result = tokio::select! {
-        result = copy(&mut socket, &mut pod) => {
-            result.map_err(|error| Error::new(Class::Unreachable, error.to_string()))
+    let (stream, mine) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            pipe::reset(&socket);
+            return Err(Fault::Pod(error));
         }
-        // Nothing listens on that port in the pod: this connection's affair alone.
-        Some(reason) = refused => Err(Error::new(Class::Unreachable, reason)),
     };
-    forwarder.abort();
-    Opened::Yes(result)
-}
-
-/// Copies both ways until the pod ends, the client is gone, or both are silent after the client's last word.
-async fn copy(
-    client: &mut TcpStream,
-    pod: &mut (impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin),
-) -> io::Result<()> {
-    let mut upstream = vec![0; 16 * 1024];
-    let mut downstream = vec![0; 16 * 1024];
-    let mut client_ended = false;
-    loop {
-        tokio::select! {
-            read = client.read(&mut upstream), if !client_ended => match read? {
-                0 => client_ended = true,
-                length => {
-                    pod.write_all(&upstream[..length]).await?;
-                    pod.flush().await?;
-                }
-            },
-            read = pod.read(&mut downstream) => match read? {
-                0 => {
-                    // Only now may the client see the end: all that the pod said has been passed on.
-                    return client.shutdown().await;
-                }
-                length => client.write_all(&downstream[..length]).await?,
-            },
-            () = sleep(HALF_CLOSED), if client_ended => return Ok(()),
-        }
-    }
+    let gone = async {
+        // A closed channel is the forward's own end, which drops this as well.
+        let _ = standing.wait_for(|standing| standing.kept.as_ref() != Some(&mine)).await;
+    };
+    pipe::carry(socket, stream, gone, traffic).await
 }
 
 #[cfg(test)]
@@ -283,27 +305,5 @@ mod tests {
         let next = bind(address).await.unwrap().local_addr().unwrap();
         assert_ne!(next.port(), address.port());
         assert_eq!(next.ip(), address.ip());
-    }
-
-    #[tokio::test]
-    async fn an_answer_after_the_clients_last_word_is_not_cut() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (mut accepted, _) = listener.accept().await.unwrap();
-        let (mut near, mut far) = tokio::io::duplex(1024);
-        let copying = tokio::spawn(async move { copy(&mut accepted, &mut near).await });
-        caller.write_all(b"question").await.unwrap();
-        caller.shutdown().await.unwrap();
-        let mut question = [0; 8];
-        far.read_exact(&mut question).await.unwrap();
-        // The end of the question does not reach the pod, or kube would close the answer's way.
-        let end = timeout(Duration::from_millis(50), far.read(&mut question)).await;
-        assert!(end.is_err());
-        far.write_all(b"answer").await.unwrap();
-        drop(far);
-        let mut answer = String::new();
-        caller.read_to_string(&mut answer).await.unwrap();
-        assert_eq!(answer, "answer");
-        copying.await.unwrap().unwrap();
     }
 }

@@ -76,3 +76,31 @@ pub enum ForwardState {
     /// Stopped by the operator.
     Stopped,
 }
+
+/// What went through a forward since it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForwardTraffic {
+    /// Connections open now.
+    pub open: u64,
+    /// Connections accepted.
+    pub total: u64,
+    /// Connections that found no pod, were refused by it, or broke.
+    pub failed: u64,
+    /// Bytes to the pod.
+    pub sent: u64,
+    /// Bytes from the pod.
+    pub received: u64,
+    /// How often another pod was taken, or the same one found again.
+    pub reconnects: u64,
+    /// Why the newest connection that failed did.
+    pub last_error: Option<Text>,
+}
+
+/// What an open forward tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ForwardNews {
+    /// It stands otherwise.
+    State(ForwardState),
+    /// Something went through it.
+    Traffic(ForwardTraffic),
+}

@@ -40,7 +40,7 @@ use crate::{
         action::{Action, Outcome},
         application::Placement,
         diff::Comparison,
-        forward::{ForwardState, ForwardTarget},
+        forward::{ForwardNews, ForwardState, ForwardTarget},
         key::{AppKey, ClusterId, Text},
         object::{ObjectNews, ObjectRequest},
         pod::Pod,
@@ -173,26 +173,26 @@ impl Work {
         let listen = SocketAddr::new(LOOPBACK, local_port);
         let messages = self.tell.messages.clone();
         let broken = messages.clone();
-        // States are few, and each matters: a forward's own queue keeps their order without holding it up.
-        let (report, mut states) = mpsc::unbounded_channel();
+        // News are few, and each state matters: a forward's own queue keeps their order without holding it up.
+        let (report, mut told) = mpsc::unbounded_channel();
         let work = async move {
             let tell = async {
-                while let Some(state) = states.recv().await {
-                    if messages.send(Message::Forward(id, state)).await.is_err() {
+                while let Some(news) = told.recv().await {
+                    if messages.send(Message::Forward(id, news)).await.is_err() {
                         return;
                     }
                 }
             };
             let run = async move {
-                forward::run(client, target, listen, |state| {
-                    let _ = report.send(state);
+                forward::run(client, target, listen, |news| {
+                    let _ = report.send(news);
                 })
                 .await;
             };
             tokio::join!(run, tell);
         };
         let task = tokio::spawn(guarded(work, move |reason| async move {
-            let _ = broken.send(Message::Forward(id, ForwardState::Failed { reason })).await;
+            let _ = broken.send(Message::Forward(id, ForwardNews::State(ForwardState::Failed { reason }))).await;
         }));
         self.forwards.insert(id, task.abort_handle());
     }
@@ -203,7 +203,7 @@ impl Work {
         }
         let messages = self.tell.messages.clone();
         tokio::spawn(async move {
-            let _ = messages.send(Message::Forward(id, ForwardState::Stopped)).await;
+            let _ = messages.send(Message::Forward(id, ForwardNews::State(ForwardState::Stopped))).await;
         });
     }
 

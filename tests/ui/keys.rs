@@ -15,7 +15,7 @@ use lateen::{
         action::{Action, Approval, Outcome, StepRef},
         application::Application,
         delta::{Delta, Query, Row, Scope, ScopeState},
-        forward::{ForwardState, ForwardTarget, TargetKind},
+        forward::{ForwardNews, ForwardState, ForwardTarget, TargetKind},
         health::Health,
         key::{AppKey, ClusterId, RowKey},
         object::Face,
@@ -554,7 +554,7 @@ fn a_forward_is_picked_watched_and_stopped() {
     let [Effect::StartForward { id, target: to, local_port }] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((to, *local_port), (&target("foo", "hello", 80), 8080));
     let active = ForwardState::Active { local: "127.0.0.1:8080".into(), pod: "hello-1".into() };
-    session.message(Message::Forward(*id, active));
+    session.message(Message::Forward(*id, ForwardNews::State(active)));
     assert_eq!(notice(&session), "http://127.0.0.1:8080 reaches hello in foo");
     let screen = session.screen(120, 40);
     assert!(screen.contains("fwd 1"), "{screen}");
@@ -568,7 +568,7 @@ fn a_forward_is_picked_watched_and_stopped() {
     assert!(matches!(&session.effects()[..], [Effect::Copy(_, text)] if text == "http://127.0.0.1:8080"));
     session.keys("x");
     assert_eq!(session.effects(), [Effect::StopForward(*id)]);
-    session.message(Message::Forward(*id, ForwardState::Stopped));
+    session.message(Message::Forward(*id, ForwardNews::State(ForwardState::Stopped)));
     session.screen(120, 40);
     session.keys("x");
     assert!(session.screen(120, 40).contains("no forwards: F on an application or a pod opens one"));

@@ -7,7 +7,7 @@ use lateen::{
     model::{
         application::Application,
         delta::{Delta, Scope, ScopeState},
-        forward::{ForwardState, ForwardTarget, TargetKind},
+        forward::{ForwardNews, ForwardState, ForwardTarget, TargetKind},
         health::Health,
         key::{AppKey, ClusterId},
     },
@@ -155,7 +155,10 @@ fn forwards_and_the_picker() {
         let effects = session.effects();
         let [Effect::StartForward { id, .. }] = effects[..] else { panic!("{effects:?}") };
         let reason = "pod hello-1 is gone; looking for another".into();
-        session.message(Message::Forward(id, ForwardState::Reconnecting { local: "127.0.0.1:8080".into(), reason }));
+        session.message(Message::Forward(
+            id,
+            ForwardNews::State(ForwardState::Reconnecting { local: "127.0.0.1:8080".into(), reason }),
+        ));
         session.keys("f");
     });
 }

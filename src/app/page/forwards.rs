@@ -8,7 +8,7 @@ use crate::{
         table::{Cell, Column, Part, Rows, Table, Tone},
         world::{Forward, World},
     },
-    model::{forward::ForwardState, health::Health},
+    model::{forward::ForwardState, health::Health, usage},
 };
 
 /// The rows: one a forward.
@@ -21,6 +21,10 @@ const COLUMNS: &[Column] = &[
     Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 8, drop: 9 },
     Column { title: "TARGET", min: 14, max: 60, right: false, narrow: 3, drop: 0 },
     Column { title: "STATE", min: 14, max: 70, right: false, narrow: 12, drop: 0 },
+    Column { title: "CONNS", min: 5, max: 12, right: true, narrow: 0, drop: 6 },
+    Column { title: "SENT", min: 5, max: 10, right: true, narrow: 0, drop: 8 },
+    Column { title: "RECEIVED", min: 8, max: 10, right: true, narrow: 0, drop: 8 },
+    Column { title: "RECONNECTS", min: 3, max: 10, right: true, narrow: 0, drop: 9 },
     Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 7 },
 ];
 
@@ -51,6 +55,11 @@ impl Rows for ForwardRows {
                 let tone = if health == Health::Ok { Tone::Dim } else { Tone::Health(health) };
                 vec![Part::Mark(health), Part::Text(format!(" {}", state(&forward.state)), tone)]
             }
+            // Open now, of all that there were.
+            5 => vec![Part::plain(format!("{}/{}", forward.traffic.open, forward.traffic.total))],
+            6 => vec![Part::dim(usage::memory(forward.traffic.sent))],
+            7 => vec![Part::dim(usage::memory(forward.traffic.received))],
+            8 => vec![Part::dim(forward.traffic.reconnects.to_string())],
             _ => vec![Part::Ago(Some(forward.since), Tone::Dim)],
         }
     }
@@ -78,7 +87,12 @@ impl Rows for ForwardRows {
     fn reason(&self, world: &World, key: &ForwardId) -> Option<String> {
         match &find(world, *key)?.state {
             ForwardState::Reconnecting { reason, .. } | ForwardState::Failed { reason } => Some(reason.to_string()),
-            ForwardState::Connecting | ForwardState::Active { .. } | ForwardState::Stopped => None,
+            ForwardState::Active { .. } => {
+                let traffic = &find(world, *key)?.traffic;
+                let reason = traffic.last_error.as_ref()?;
+                Some(format!("{} of {} connections failed, the last: {reason}", traffic.failed, traffic.total))
+            }
+            ForwardState::Connecting | ForwardState::Stopped => None,
         }
     }
 

@@ -1,12 +1,20 @@
 //! The pod behind a forward: chosen by the Service's selector, or as the next one of the same workload.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    time::{Duration, Instant},
+};
 
+use futures::{StreamExt, stream::BoxStream};
 use k8s_openapi::{
     api::core::v1::{Pod, Service},
-    apimachinery::pkg::util::intstr::IntOrString,
+    apimachinery::pkg::{apis::meta::v1::ListMeta, util::intstr::IntOrString},
 };
-use kube::Client;
+use kube::{
+    Api, Client,
+    api::{PartialObjectMeta, WatchEvent, WatchParams},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -19,6 +27,10 @@ use crate::{
 
 /// Time for a question about a pod or Service.
 const DEADLINE: Duration = Duration::from_secs(3);
+/// After this the server ends a watch; below the 295 s that kube allows.
+const WATCH_SECONDS: u32 = 240;
+/// A watch that ended sooner is no reason to look at once.
+const LIVED: Duration = Duration::from_secs(1);
 /// Labels that tell one generation of a workload's pods from the next, or one pod from another.
 const PASSING: [&str; 6] = [
     "pod-template-hash",
@@ -34,6 +46,8 @@ const PASSING: [&str; 6] = [
 pub(super) struct Backend {
     pub(super) namespace: String,
     pub(super) pod: String,
+    /// Tells the pod from a later one of the same name.
+    pub(super) uid: String,
     pub(super) port: u16,
 }
 
@@ -43,17 +57,76 @@ pub(super) struct Resolver {
     target: ForwardTarget,
     /// The labels that every pod of the target's workload has, once a pod was seen.
     siblings: Option<(BTreeMap<String, String>, Option<String>)>,
+    /// The pods that were looked at last, and the version of that look.
+    seen: Option<(Sight, String)>,
+    watching: Option<Watching>,
+}
+
+/// The pods that a target's pod is chosen from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Sight {
+    /// Those with the labels.
+    Labelled(String),
+    /// One by its name.
+    Named(String),
+}
+
+struct Watching {
+    sight: Sight,
+    since: Instant,
+    events: BoxStream<'static, kube::Result<WatchEvent<PartialObjectMeta<Pod>>>>,
 }
 
 #[derive(Deserialize)]
 struct Pods {
+    #[serde(default)]
+    metadata: ListMeta,
     #[serde(default)]
     items: Vec<Pod>,
 }
 
 impl Resolver {
     pub(super) fn new(client: Client, target: ForwardTarget) -> Self {
-        Self { client, target, siblings: None }
+        Self { client, target, siblings: None, seen: None, watching: None }
+    }
+
+    /// Waits until a pod that was looked at has changed, come or gone. Never ends where that cannot be watched: whoever
+    /// waits looks again by the clock as well. May be dropped at any time.
+    pub(super) async fn changed(&mut self) {
+        let Some((sight, version)) = self.seen.clone() else { return pending().await };
+        if self.watching.as_ref().is_none_or(|watching| watching.sight != sight) {
+            let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.target.namespace);
+            let params = WatchParams::default().timeout(WATCH_SECONDS);
+            let params = match &sight {
+                Sight::Labelled(selector) => params.labels(selector),
+                Sight::Named(name) => params.fields(&format!("metadata.name={name}")),
+            };
+            match pods.watch_metadata(&params, &version).await {
+                Ok(events) => {
+                    self.watching = Some(Watching { sight, since: Instant::now(), events: events.boxed() });
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the pods of a forward cannot be watched");
+                    return pending().await;
+                }
+            }
+        }
+        let Some(watching) = &mut self.watching else { return pending().await };
+        loop {
+            match watching.events.next().await {
+                Some(Ok(WatchEvent::Bookmark(_))) => {}
+                Some(Ok(WatchEvent::Added(_) | WatchEvent::Modified(_) | WatchEvent::Deleted(_))) => return,
+                Some(Ok(WatchEvent::Error(_)) | Err(_)) | None => {
+                    // The cluster may be gone; but a server that ends each watch at once is not asked all the time.
+                    let lived = watching.since.elapsed();
+                    self.watching = None;
+                    if lived < LIVED {
+                        return pending().await;
+                    }
+                    return;
+                }
+            }
+        }
     }
 
     /// A ready pod; the one before, if it still is.
@@ -64,8 +137,8 @@ impl Resolver {
         }
     }
 
-    async fn of_service(&self, before: Option<&Backend>) -> Result<Backend, Error> {
-        let ForwardTarget { namespace, name, port, .. } = &self.target;
+    async fn of_service(&mut self, before: Option<&Backend>) -> Result<Backend, Error> {
+        let ForwardTarget { namespace, name, port, .. } = &self.target.clone();
         let uri = format!("/api/v1/namespaces/{namespace}/services/{name}");
         let service: Service = request::get_json(&self.client, &uri, DEADLINE).await.map_err(|error| {
             if error.class == Class::NotFound {
@@ -96,11 +169,13 @@ impl Resolver {
     }
 
     async fn of_pod(&mut self, before: Option<&Backend>) -> Result<Backend, Error> {
-        let ForwardTarget { namespace, name, port, .. } = &self.target;
+        let ForwardTarget { namespace, name, port, .. } = &self.target.clone();
         let target = IntOrString::Int(i32::from(*port));
         let uri = format!("/api/v1/namespaces/{namespace}/pods/{name}");
         let gone = match request::get_json::<Pod>(&self.client, &uri, DEADLINE).await {
             Ok(pod) => {
+                self.seen =
+                    Some((Sight::Named(name.to_string()), pod.metadata.resource_version.clone().unwrap_or_default()));
                 self.siblings = Some((lasting(&pod), workload(&pod)));
                 if is_running(&pod)
                     && let Some(backend) = self.backend(&pod, &target)
@@ -123,14 +198,13 @@ impl Resolver {
     }
 
     /// Ready pods by label, of one workload if it is named, sorted by name.
-    async fn ready(&self, labels: &BTreeMap<String, String>, of: Option<&str>) -> Result<Vec<Pod>, Error> {
+    async fn ready(&mut self, labels: &BTreeMap<String, String>, of: Option<&str>) -> Result<Vec<Pod>, Error> {
         let selector: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let uri = format!(
-            "/api/v1/namespaces/{}/pods?limit=500&labelSelector={}",
-            self.target.namespace,
-            escape(&selector.join(","))
-        );
-        let mut pods = request::get_json::<Pods>(&self.client, &uri, DEADLINE).await?.items;
+        let selector = selector.join(",");
+        let uri =
+            format!("/api/v1/namespaces/{}/pods?limit=500&labelSelector={}", self.target.namespace, escape(&selector));
+        let Pods { metadata, items: mut pods } = request::get_json(&self.client, &uri, DEADLINE).await?;
+        self.seen = Some((Sight::Labelled(selector), metadata.resource_version.unwrap_or_default()));
         pods.retain(|pod| is_ready(pod) && (of.is_none() || workload(pod).as_deref() == of));
         pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
         Ok(pods)
@@ -146,7 +220,12 @@ impl Resolver {
                 u16::try_from(named.container_port).ok()?
             }
         };
-        Some(Backend { namespace: self.target.namespace.to_string(), pod: pod.metadata.name.clone()?, port })
+        Some(Backend {
+            namespace: self.target.namespace.to_string(),
+            pod: pod.metadata.name.clone()?,
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            port,
+        })
     }
 }
 
