@@ -223,6 +223,16 @@ async fn ten_thousand_connections_one_after_another_leave_nothing_behind() {
     settled.await.unwrap_or_else(|_| panic!("left behind: {:?}", left()));
 }
 
+/// A whole answer of the tutorial's web server, whichever of its pods gave it.
+fn is_right(answer: &str) -> bool {
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    answer.starts_with("HTTP/1.1 200")
+        && length.and_then(|length| length.parse().ok()) == Some(body.len())
+        && body.contains("Welcome to Control Plane Cluster!")
+        && body.contains("<td>hello-hello-kubernetes-")
+}
+
 /// One request; its status line and body, or why there is none.
 async fn request(address: &str) -> std::io::Result<String> {
     let mut socket = TcpStream::connect(address).await?;
@@ -239,7 +249,6 @@ async fn under_requests_a_pod_is_killed_and_the_cluster_cut_and_no_answer_is_wro
     let (target, pods) = service(&hub).await;
     let mut forward = open(&hub, target, "127.0.0.1:0");
     let (address, mut pod) = forward.active(&HashSet::new()).await;
-    let right = request(&address).await.unwrap();
     let (stop, stopped) = watch::channel(false);
     let asking = tokio::spawn({
         let address = address.clone();
@@ -270,10 +279,12 @@ async fn under_requests_a_pod_is_killed_and_the_cluster_cut_and_no_answer_is_wro
     estate.restore("local").unwrap();
     let (again, _) = forward.active(&HashSet::new()).await;
     assert_eq!(again, address);
-    assert_eq!(request(&address).await.unwrap(), right);
+    assert!(is_right(&request(&address).await.unwrap()));
     stop.send(true).unwrap();
     let (answers, failed) = asking.await.unwrap();
-    assert!(answers.iter().all(|answer| *answer == right), "a wrong answer");
+    for answer in &answers {
+        assert!(is_right(answer), "a wrong answer: {answer}");
+    }
     assert!(!answers.is_empty());
     let told =
         forward.traffic.wait_for(|traffic| traffic.open == 0 && traffic.total as usize >= answers.len() + failed);

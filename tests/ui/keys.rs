@@ -15,7 +15,7 @@ use lateen::{
         action::{Action, Approval, Outcome, StepRef},
         application::Application,
         delta::{Delta, Query, Row, Scope, ScopeState},
-        forward::{ForwardNews, ForwardState, ForwardTarget, TargetKind},
+        forward::{ForwardNews, ForwardState, ForwardTarget, ForwardTraffic, TargetKind},
         health::Health,
         key::{AppKey, ClusterId, RowKey},
         object::Face,
@@ -561,9 +561,23 @@ fn a_forward_is_picked_watched_and_stopped() {
     session.keys("f");
     let screen = session.screen(120, 40);
     assert!(
-        screen.contains("http://127.0.0.1:8080  foo      default    Service/hello:80  ✓ active, to pod hello-1"),
+        screen.contains("http://127.0.0.1:8080 foo     default   Service/hello:80 ✓ active, to pod hello-1"),
         "{screen}"
     );
+    let traffic = ForwardTraffic {
+        open: 2,
+        total: 140,
+        failed: 3,
+        sent: 96 << 20,
+        received: 3 << 30,
+        reconnects: 1,
+        last_error: Some("connect: connection refused".into()),
+    };
+    session.message(Message::Forward(*id, ForwardNews::Traffic(traffic)));
+    let screen = session.screen(120, 40);
+    for told in ["2/140 96Mi      3Gi     1", "3 of 140 connections failed, the last: connect: connection refused"] {
+        assert!(screen.contains(told), "{told}:\n{screen}");
+    }
     session.keys("c");
     assert!(matches!(&session.effects()[..], [Effect::Copy(_, text)] if text == "http://127.0.0.1:8080"));
     session.keys("x");

@@ -18,14 +18,14 @@ pub struct ForwardRows;
 const COLUMNS: &[Column] = &[
     Column { title: "LOCAL", min: 16, max: 32, right: false, narrow: 2, drop: 0 },
     Column { title: "CLUSTER", min: 6, max: 24, right: false, narrow: 6, drop: 4 },
-    Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 8, drop: 9 },
+    Column { title: "NAMESPACE", min: 9, max: 24, right: false, narrow: 8, drop: 7 },
     Column { title: "TARGET", min: 14, max: 60, right: false, narrow: 3, drop: 0 },
     Column { title: "STATE", min: 14, max: 70, right: false, narrow: 12, drop: 0 },
     Column { title: "CONNS", min: 5, max: 12, right: true, narrow: 0, drop: 6 },
     Column { title: "SENT", min: 5, max: 10, right: true, narrow: 0, drop: 8 },
     Column { title: "RECEIVED", min: 8, max: 10, right: true, narrow: 0, drop: 8 },
-    Column { title: "RECONNECTS", min: 3, max: 10, right: true, narrow: 0, drop: 9 },
-    Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 7 },
+    Column { title: "RECON", min: 5, max: 6, right: true, narrow: 0, drop: 9 },
+    Column { title: "AGE", min: 3, max: 12, right: true, narrow: 0, drop: 5 },
 ];
 
 impl Rows for ForwardRows {
