@@ -46,6 +46,8 @@ const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 const LAST_APPLIED: &str = "/last-applied-configuration";
 /// What stands for an entry of a Secret.
 const VEIL: &str = "********";
+/// What stands for such an annotation.
+const APPLIED_VEIL: &str = "(holds the content: not shown)";
 
 /// Follows an object until nobody listens. To stop it, drop the future.
 pub async fn follow(hub: &Hub, request: &ObjectRequest, tell: mpsc::Sender<ObjectNews>) {
@@ -258,17 +260,46 @@ fn name(object: &mut Value, place: &Resolved) {
     }
 }
 
-/// The object's YAML; of a Secret with its entries apart.
+/// The object's YAML; of a Secret with its entries apart, and without those of Secrets that stand inside another object.
 fn document(mut object: Value) -> Result<Document, Error> {
-    let veiled = if text(&object, "/kind") == "Secret" && text(&object, "/apiVersion") == "v1" {
+    let veiled = if is_secret(&object) {
         veil(&mut object)
     } else {
+        veil_inside(&mut object);
         Vec::new()
     };
     let object = sorted(object);
     let text = yaml::to_string(&object)
         .map_err(|error| Error::new(Class::Malformed, format!("the object cannot be written as YAML: {error}")))?;
     Ok(Document::new(text, veiled))
+}
+
+fn is_secret(object: &Value) -> bool {
+    text(object, "/kind") == "Secret" && text(object, "/apiVersion") == "v1"
+}
+
+/// Takes the content out of every Secret inside an object, as components of an Application, manifests of a
+/// ResourceTracker and what was applied last hold them; says whether there was one.
+fn veil_inside(value: &mut Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter_mut().fold(false, |any, item| veil_inside(item) | any),
+        Value::Object(_) if is_secret(value) => {
+            veil(value);
+            true
+        }
+        Value::Object(fields) => {
+            let any = fields.values_mut().fold(false, |any, field| veil_inside(field) | any);
+            let annotations = fields.get_mut("annotations").and_then(Value::as_object_mut);
+            for (_, applied) in annotations.into_iter().flatten().filter(|(name, _)| name.ends_with(LAST_APPLIED)) {
+                let inside = applied.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+                if inside.is_some_and(|mut inside| veil_inside(&mut inside)) {
+                    *applied = Value::from(APPLIED_VEIL);
+                }
+            }
+            any
+        }
+        _ => false,
+    }
 }
 
 /// Takes the content out of a Secret, and hands it over in the order of its keys.
@@ -285,7 +316,7 @@ fn veil(object: &mut Value) -> Vec<(Text, Text)> {
     }
     let annotations = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
     for (_, applied) in annotations.into_iter().flatten().filter(|(name, _)| name.ends_with(LAST_APPLIED)) {
-        *applied = Value::from("(holds the content: not shown)");
+        *applied = Value::from(APPLIED_VEIL);
     }
     veiled.sort();
     veiled
@@ -331,6 +362,29 @@ mod tests {
             document.veiled().iter().map(|veiled| (document.line(veiled.line), &*veiled.value)).collect();
         assert!(keys[0].0.starts_with("  password: ") && keys[0].1 == "aHVudGVyMg==", "{}", document.text());
         assert!(keys[1].0.starts_with("  user: ") && keys[1].1 == "bWVp");
+    }
+
+    #[test]
+    fn a_secret_inside_another_object_is_veiled_there_and_in_what_was_applied_last() {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"},
+            "data": {"password": "aHVudGVyMg=="}, "stringData": {"user": "mei"}});
+        let applied = json!({"spec": {"components": [{"properties": {"objects": [secret]}}]}}).to_string();
+        let document = document(json!({
+            "kind": "Application", "apiVersion": "core.oam.dev/v1beta1",
+            "metadata": {"name": "a", "annotations": {
+                "app.oam.dev/last-applied-configuration": applied,
+                "kubectl.kubernetes.io/last-applied-configuration": "{\"spec\":{\"visible\":1}}",
+            }},
+            "spec": {"components": [{"properties": {"objects": [secret, {"kind": "ConfigMap", "data": {"a": "kept"}}]}}],
+                "resources": [{"raw": secret}]},
+        }))
+        .unwrap();
+        let text = document.text();
+        let spec = text.split("spec:\n").nth(1).unwrap();
+        assert!(!spec.contains("aHVudGVyMg") && !spec.contains("mei"), "{text}");
+        assert_eq!(text.matches(VEIL).count(), 4, "{text}");
+        assert!(spec.contains("a: kept") && text.contains("visible"), "{text}");
+        assert!(text.contains("app.oam.dev/last-applied-configuration: \"(holds the content: not shown)\""), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Advice, Chain, Known, Place, Subject, object,
+    Advice, Chain, Known, Link, Place, Subject, object,
     pod::{self, View},
     words,
 };
@@ -505,14 +505,21 @@ fn push_service(
         namespace: service.namespace.clone(),
         name: service.name.clone(),
     };
-    let is_unseen = known.looked.is_some_and(|looked| {
-        let sick = roots.iter().filter_map(|line| looked.tree.nodes.get(*line)).filter(|node| !object::is_well(node));
-        sick.map(|node| node.health).all(|health| health == Health::Unknown)
-    });
+    let all_sick_are = |wanted: Health| {
+        known.looked.is_some_and(|looked| {
+            let sick =
+                roots.iter().filter_map(|line| looked.tree.nodes.get(*line)).filter(|node| !object::is_well(node));
+            sick.map(|node| node.health).all(|health| health == wanted)
+        })
+    };
+    let is_unseen = all_sick_are(Health::Unknown);
+    let at = chain.links.len();
+    // What is only under way below has not failed above.
+    let health = if sick_below && all_sick_are(Health::Progressing) { Health::Progressing } else { Health::Failed };
     if service.is_well() && sick_below && is_unseen {
         chain.push(depth, place, Health::Unknown, "the hub calls it healthy; not all of it can be seen");
     } else if service.is_well() {
-        chain.push(depth, place, Health::Failed, "the hub calls it healthy, but it is not");
+        chain.push(depth, place, health, "the hub calls it healthy, but it is not");
     } else {
         let complaint = service.complaint();
         let complaint = complaint.strip_prefix(&format!("{}: ", service.name)).unwrap_or(&complaint);
@@ -525,11 +532,17 @@ fn push_service(
             if kind == "helm" { words::release("release", complaint) } else { (words::one_line(complaint), None) };
         // What follows in the tree says more.
         let advice = if sick_below { None } else { advice };
-        chain.push(depth, place, Health::Failed, sentence).advice = advice;
+        chain.push(depth, place, health, sentence).advice = advice;
     }
     match known.looked {
         Some(looked) if !roots.is_empty() => object::descend_all(chain, depth + 1, &looked.tree, &roots, known),
         _ => push_pods(chain, depth + 1, &own_pods, known),
+    }
+    // A container may have failed while its pod still counts as under way.
+    if let Some((link, below)) = chain.links.get_mut(at..).and_then(<[Link]>::split_first_mut)
+        && below.iter().any(|link| link.health == Health::Failed)
+    {
+        link.health = Health::Failed;
     }
 }
 
