@@ -26,6 +26,14 @@ pub(super) fn split(bytes: &[u8]) -> (Option<Timestamp>, &[u8]) {
     time.map_or((None, bytes), |time| (Some(time), text))
 }
 
+/// As [`split`], of a line that was cut: where that was within its time, none of its text has come.
+pub(super) fn split_cut(bytes: &[u8]) -> (Option<Timestamp>, &[u8]) {
+    let (time, text) = split(bytes);
+    let is_of_time = |byte: &u8| byte.is_ascii_digit() || b"-:.TZ+".contains(byte);
+    let only_time = time.is_none() && bytes.len() <= TIME && bytes.iter().all(is_of_time);
+    (time, if only_time { &[] } else { text })
+}
+
 /// Bytes as harmless text ([`escape::harmless`]); what is not UTF-8 becomes U+FFFD. Of a line that was cut, half a
 /// character at its end is left out.
 pub(super) fn harmless(bytes: &[u8], cut: bool) -> Cow<'_, str> {
@@ -44,6 +52,17 @@ pub(super) fn harmless(bytes: &[u8], cut: bool) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_line_that_was_cut_within_its_time_no_text_has_come() {
+        for cut in ["2", "2026-11-23T10:4", "2026-11-23T10:41:07.12"] {
+            assert_eq!(split_cut(cut.as_bytes()), (None, &b""[..]), "{cut}");
+        }
+        let time = Some("2026-11-23T10:41:07Z".parse().unwrap());
+        assert_eq!(split_cut(b"2026-11-23T10:41:07Z"), (time, &b""[..]));
+        assert_eq!(split_cut(b"2026-11-23T10:41:07Z 20"), (time, &b"20"[..]));
+        assert_eq!(split_cut(b"no time at all"), (None, &b"no time at all"[..]));
+    }
 
     #[test]
     fn a_lines_time_is_parsed_off() {

@@ -242,7 +242,7 @@ impl Follower {
     }
 
     fn take_line(&mut self, bytes: &[u8], cut: bool, batch: &mut Batch) {
-        let (time, text) = line::split(bytes);
+        let (time, text) = if cut { line::split_cut(bytes) } else { line::split(bytes) };
         let before = self.told.any().then(|| self.told.last());
         if !self.told.is_new(time, bytes) {
             return;
